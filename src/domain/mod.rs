@@ -1,0 +1,28 @@
+//! The words of the field as types: areas, parties, fields, plans, releases.
+//!
+//! Text from outside becomes one of these types once, at the door; behind it nobody parses again. Nothing
+//! here does I/O, reads a clock or draws a random number: those are handed in.
+
+pub mod ask;
+pub mod clock;
+pub mod dataset;
+pub mod digest;
+pub mod field;
+pub mod party;
+pub mod person;
+pub mod plan;
+pub mod release;
+pub mod scope;
+pub mod wilayah;
+
+pub use ask::{Ask, AskError, Method};
+pub use clock::{Clock, SystemClock, TestClock};
+pub use dataset::{Dataset, Determination, Stage};
+pub use digest::Digest;
+pub use field::{FieldName, FieldNameError};
+pub use party::Party;
+pub use person::{Nik, Nkk};
+pub use plan::{Action, CopyKey, FieldRule, Format, Formulas, Mask, MaskPlan, Records, RowArea};
+pub use release::ReleaseId;
+pub use scope::{Role, Scope};
+pub use wilayah::{Level, Tps, Wilayah, WilayahError};

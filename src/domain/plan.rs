@@ -1,0 +1,172 @@
+//! What a policy orders for one copy: how the body is built, an action for each field, and the area each row
+//! must lie in. Made by `policy`, carried out by `redact`.
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use super::field::FieldName;
+use super::wilayah::Wilayah;
+
+/// How the source's body is built; the copy leaves in the same form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON text (RFC 8259).
+    Json(Records),
+    /// One JSON object a line.
+    Ndjson,
+    /// RFC 4180 with a header row.
+    Csv { delimiter: u8, formulas: Formulas },
+}
+
+impl Format {
+    /// The media type the copy is delivered as, whatever the source called it.
+    pub fn media_type(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv { delimiter: b'\t', .. } => "text/tab-separated-values; charset=utf-8; header=present",
+            Self::Csv { .. } => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv { .. } => "csv",
+        }
+    }
+}
+
+/// Where the records stand in a JSON text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Records {
+    /// `[{..}, {..}]`
+    Array,
+    /// `{..}`: the text is one record.
+    Object,
+    /// `{"data": [{..}, {..}], "total": 2}`: the array under `field`. Of the other members only those in
+    /// `keep` stay, and only when they hold a string, number, boolean or null.
+    Envelope { field: FieldName, keep: Vec<FieldName> },
+}
+
+/// What becomes of a kept cell that a spreadsheet would read as a formula (it begins with `=`, `+`, `-`, `@`,
+/// a tab or a carriage return).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Formulas {
+    /// An apostrophe is put before it.
+    #[default]
+    Neutralise,
+    /// It leaves as it came.
+    Keep,
+    /// The copy is aborted.
+    Abort,
+}
+
+/// What happens to one field's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// A string, number, boolean or null leaves byte for byte (after the sweep); a container gives null.
+    Keep,
+    /// Name and value stay behind.
+    Drop,
+    Mask(Mask),
+    /// The year of a date, as a string: `1990`.
+    Year,
+    /// Whole years from a birth date to the stated date, as a string: `33`.
+    Age {
+        at: Date,
+    },
+    /// The same text in every row.
+    Fixed(String),
+    /// HMAC-SHA-256 under the key of this copy, cut to 80 bits, in base32 (RFC 4648): 16 characters, equal
+    /// within one copy for equal values only, unrelated between copies.
+    Token,
+}
+
+impl Action {
+    /// The word for this action in policy files and in the ledger.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Drop => "drop",
+            Self::Mask(_) => "mask",
+            Self::Year => "year",
+            Self::Age { .. } => "age",
+            Self::Fixed(_) => "fixed",
+            Self::Token => "token",
+        }
+    }
+}
+
+/// The action with its settings, as the ledger holds it: `keep`, `mask(12,0)`, `age(2024-02-14)`.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mask(Mask { first, last }) => write!(f, "mask({first},{last})"),
+            Self::Age { at } => write!(f, "age({at})"),
+            Self::Keep | Self::Drop | Self::Year | Self::Fixed(_) | Self::Token => f.write_str(self.word()),
+        }
+    }
+}
+
+/// Digits of a 16-digit number that stay at either end; the rest become `*`. A value that is not 16 ASCII
+/// digits becomes `****` whole. `first: 0, last: 0` hides all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mask {
+    pub first: u8,
+    pub last: u8,
+}
+
+/// One named field: what happens to its value and under which name it leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldRule {
+    pub name: FieldName,
+    pub action: Action,
+    /// The name in the copy, where it differs: an age must not leave as `tanggal_lahir`.
+    pub emit_as: Option<FieldName>,
+}
+
+impl FieldRule {
+    /// The field's name in the copy.
+    pub fn emitted(&self) -> &FieldName {
+        self.emit_as.as_ref().unwrap_or(&self.name)
+    }
+}
+
+/// The field that says where a row belongs, and the area it must lie in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowArea {
+    pub field: FieldName,
+    pub within: Wilayah,
+}
+
+/// The orders for one copy. A field that no rule names stays behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskPlan {
+    pub format: Format,
+    /// At most one rule for a name; emitted names are distinct too. The policy checker sees to both.
+    pub fields: Vec<FieldRule>,
+    pub row_area: RowArea,
+}
+
+/// The secret of one copy, from which its tokens are made.
+#[derive(Clone)]
+pub struct CopyKey([u8; 32]);
+
+impl CopyKey {
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CopyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CopyKey(..)")
+    }
+}

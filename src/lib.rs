@@ -1,0 +1,13 @@
+//! Salinan: a TLS reverse proxy that masks voter data by policy and records every copy it hands over.
+//!
+//! Read `release::path` first: everything else serves it. A module may name what earlier stages hand it,
+//! never a later one; `tests/tidy.rs` holds the table.
+
+pub mod cli;
+pub mod demo;
+pub mod domain;
+pub mod identity;
+pub mod ledger;
+pub mod policy;
+pub mod redact;
+pub mod store;
