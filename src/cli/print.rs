@@ -89,7 +89,7 @@ pub enum OutputFormat {
 /// A table with these column heads, as wide as the terminal allows.
 pub fn table(heads: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(heads.iter().copied());
     table
 }
