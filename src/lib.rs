@@ -3,6 +3,7 @@
 //! Read `release::path` first: everything else serves it. A module may name what earlier stages hand it,
 //! never a later one; `tests/tidy.rs` holds the table.
 
+pub mod admission;
 pub mod cli;
 pub mod demo;
 pub mod domain;
@@ -11,3 +12,4 @@ pub mod ledger;
 pub mod policy;
 pub mod redact;
 pub mod store;
+pub mod upstream;

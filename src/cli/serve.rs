@@ -1,10 +1,143 @@
-//! `salinan serve`
+//! `salinan serve`: the proxy in front of a voter-data API.
 
-use super::print::{Failure, Outcome};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::print::{Answer, Failure, Outcome};
+use crate::admission::Admission;
+use crate::config::{self, Config};
+use crate::document::Diagnostic;
+use crate::domain::{Clock, SystemClock};
+use crate::ledger::{Ledger, ReplicaStart};
+use crate::release::{Path, PathOptions};
+use crate::server::Listener;
+use crate::telemetry;
+use crate::upstream::Upstream;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "salinan.toml")]
+    config: PathBuf,
+    /// Check the configuration and every file it names, then stop: binds nothing, writes nothing
+    #[arg(long)]
+    check: bool,
+}
 
-pub fn run(_args: &Args) -> Outcome {
-    Err(Failure::new("not built yet"))
+pub fn run(args: &Args) -> Outcome {
+    let config = match config::load(&args.config) {
+        Ok(config) => config,
+        Err(problems) => return refuse(&problems),
+    };
+    if args.check {
+        writeln!(anstream::stdout(), "{}: nothing to mend", args.config.display())?;
+        return Ok(Answer::Yes);
+    }
+    telemetry::start(config.trace);
+    runtime()?.block_on(async {
+        let running = Running::start(config).await?;
+        info!(address = %running.address(), "serving");
+        running.until(stop_signal()?).await
+    })
+}
+
+/// Prints all problems of the configuration; the answer to "can this be served" is no.
+pub(super) fn refuse(problems: &[Diagnostic]) -> Outcome {
+    let mut stderr = anstream::stderr();
+    for problem in problems {
+        writeln!(stderr, "{}\n", problem.render(true))?;
+    }
+    writeln!(stderr, "{} found; nothing was started", count(problems.len()))?;
+    Ok(Answer::No)
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "1 problem".to_owned() } else { format!("{problems} problems") }
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::caused("could not start", error))
+}
+
+/// Turns true at SIGINT or SIGTERM.
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let unheard = |error| Failure::caused("could not listen for signals", error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unheard)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unheard)?;
+    let (stop, stopping) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        let _ = stop.send(true);
+    });
+    Ok(stopping)
+}
+
+/// The proxy, bound and ready to accept.
+pub(super) struct Running {
+    listener: Listener,
+    path: Arc<Path>,
+    tls: Arc<rustls::ServerConfig>,
+    server: crate::server::ServerOptions,
+}
+
+impl Running {
+    /// Opens the ledger, binds the address and puts the path together.
+    pub(super) async fn start(config: Config) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random = Arc::new(SystemRandom::new());
+        let upstream =
+            Upstream::new(config.upstream).map_err(|error| Failure::caused("could not set up the source", error))?;
+        // Bound first: a second start on the same address must not leave a record in the ledger.
+        let listener = Listener::bind(config.listen)
+            .await
+            .map_err(|error| Failure::caused("could not start serving", error).help("is another one running?"))?;
+        let start = ReplicaStart {
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            config_digest: config.digest,
+            policy_digest: config.policy.digest(),
+        };
+        let ledger = Ledger::open(config.ledger, start, Arc::clone(&clock), random.clone())
+            .map_err(|error| Failure::caused("could not open the ledger", error))?;
+        let path = Path::new(PathOptions {
+            identity: config.verifier,
+            admission: Admission::new(&config.admission),
+            policy: config.policy,
+            ledger,
+            upstream,
+            master_key: config.master_key,
+            limits: config.redaction,
+            stall_timeout: config.stall_timeout,
+            clock,
+            random,
+        });
+        Ok(Self { listener, path: Arc::new(path), tls: config.tls, server: config.server })
+    }
+
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        self.listener.address()
+    }
+
+    /// Serves until told to stop, then drains: copies end or are cut off, every release is closed, the ledger
+    /// is written out.
+    pub(super) async fn until(self, stop: watch::Receiver<bool>) -> Outcome {
+        let path = Arc::clone(&self.path);
+        self.listener.serve(self.path, self.tls, self.server, stop).await;
+        path.settle().await;
+        let ledger = path.ledger().clone();
+        ledger.shut_down().await;
+        info!("stopped");
+        Ok(Answer::Yes)
+    }
 }

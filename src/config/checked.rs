@@ -1,0 +1,336 @@
+//! The file as used: addresses parsed, keys and policies loaded, limits as durations.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use rustls::ServerConfig;
+use toml::de::DeTable;
+
+use super::file::{self, TOP, need_path, number, wait};
+use super::pem::{self, Unfit};
+use crate::admission::{AdmissionOptions, Rate};
+use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
+use crate::domain::Digest;
+use crate::identity::{KeySet, Verifier, VerifierOptions};
+use crate::ledger::{LedgerOptions, Signer};
+use crate::policy::PolicySet;
+use crate::redact;
+use crate::release::MasterKey;
+use crate::server::{ServerOptions, server_config};
+use crate::telemetry::{TraceFormat, TraceLevel, TraceOptions};
+use crate::upstream::UpstreamOptions;
+
+/// Everything `serve` needs, checked.
+pub struct Config {
+    /// SHA-256 of the file, for the ledger's record of this start.
+    pub digest: Digest,
+    pub listen: SocketAddr,
+    pub tls: Arc<ServerConfig>,
+    pub server: ServerOptions,
+    pub stall_timeout: Duration,
+    pub verifier: Verifier,
+    pub policy: PolicySet,
+    pub upstream: UpstreamOptions,
+    pub redaction: redact::Limits,
+    pub ledger: LedgerOptions,
+    pub master_key: MasterKey,
+    pub admission: AdmissionOptions,
+    pub trace: TraceOptions,
+}
+
+/// Reads and checks the file and all files it names. Every problem of every file comes back at once.
+pub fn load(path: &Path) -> Result<Config, Vec<Diagnostic>> {
+    let source = Source::read(path).map_err(|problem| vec![problem])?;
+    let mut problems = Problems::of(&source);
+    let mut policy_problems = Vec::new();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let config = source
+        .parse(&mut problems)
+        .and_then(|table| read(&Keys::top(&table, TOP, &mut problems), folder, &mut problems, &mut policy_problems))
+        .map(|config| Config { digest: Digest::of(source.text().as_bytes()), ..config });
+    let mut found = problems.into_sorted();
+    found.extend(policy_problems);
+    match config {
+        Some(config) if found.is_empty() => Ok(config),
+        _ => Err(found),
+    }
+}
+
+fn read(
+    top: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+    policy_problems: &mut Vec<Diagnostic>,
+) -> Option<Config> {
+    // Every part is read before any is missed, so that one run finds the problems of all.
+    let server = need_section(top, "server", file::SERVER, problems)
+        .and_then(|keys| server(&keys, folder, problems));
+    let verifier = need_section(top, "identity", file::IDENTITY, problems)
+        .and_then(|keys| identity(&keys, folder, problems));
+    let policy = need_section(top, "policy", file::POLICY, problems)
+        .and_then(|keys| policy(&keys, folder, problems, policy_problems));
+    let source = need_section(top, "source", file::SOURCE, problems)
+        .and_then(|keys| upstream(&keys, folder, problems));
+    let ledger = need_section(top, "ledger", file::LEDGER, problems)
+        .and_then(|keys| ledger(&keys, folder, problems));
+    let none = DeTable::new();
+    let admission = admission(&section(top, "admission", file::ADMISSION, &none, problems), problems);
+    let trace = trace(&section(top, "trace", file::TRACE, &none, problems), problems);
+
+    let (listen, tls, server, stall_timeout) = server?;
+    let (upstream, redaction) = source?;
+    let (ledger, master_key) = ledger?;
+    Some(Config {
+        digest: Digest([0; 32]),
+        listen,
+        tls,
+        server,
+        stall_timeout,
+        verifier: verifier?,
+        policy: policy?,
+        upstream,
+        redaction,
+        ledger,
+        master_key,
+        admission,
+        trace,
+    })
+}
+
+fn need_section<'t>(
+    top: &Keys<'t>,
+    name: &'static str,
+    known: &'static [Key],
+    problems: &mut Problems<'_>,
+) -> Option<Keys<'t>> {
+    top.need(name, problems)?;
+    let At { value, span } = top.table(name, problems)?;
+    Some(Keys::open(value, span, format!("[{name}]"), known, problems))
+}
+
+/// A table that may be left out: then every key of it has its default.
+fn section<'t>(
+    top: &Keys<'t>,
+    name: &'static str,
+    known: &'static [Key],
+    none: &'t DeTable<'t>,
+    problems: &mut Problems<'_>,
+) -> Keys<'t> {
+    let At { value, span } = top.table(name, problems).unwrap_or(At { value: none, span: 0..0 });
+    Keys::open(value, span, format!("[{name}]"), known, problems)
+}
+
+type Server = (SocketAddr, Arc<ServerConfig>, ServerOptions, Duration);
+
+fn server(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Server> {
+    let listen = keys.need_text("listen", problems).and_then(|text| {
+        let parsed = text.value.parse().ok();
+        if parsed.is_none() {
+            problems.push(
+                Problem::at(text.span, "`listen` is not an address with a port")
+                    .help("write it like `listen = \"0.0.0.0:8443\"`"),
+            );
+        }
+        parsed
+    });
+    let chain = load_file(keys, "certificate", folder, problems, pem::certificates);
+    let key = load_file(keys, "key", folder, problems, pem::private_key);
+    let options = ServerOptions {
+        connections_max: count(keys, "connections_max", 1_024, problems),
+        handshake_timeout: wait(keys, "handshake_timeout_ms", 5_000, problems),
+        head_timeout: wait(keys, "head_timeout_ms", 10_000, problems),
+        idle_timeout: wait(keys, "idle_timeout_ms", 60_000, problems),
+        drain_timeout: wait(keys, "drain_timeout_ms", 30_000, problems),
+    };
+    let stall_timeout = wait(keys, "stall_timeout_ms", 30_000, problems);
+    let tls = match server_config(chain?, key?) {
+        Ok(tls) => tls,
+        Err(error) => {
+            problems.push(
+                Problem::at(keys.span(), format!("{error}{}", causes(&error)))
+                    .help("`key` must be the private key of the first certificate in `certificate`"),
+            );
+            return None;
+        }
+    };
+    Some((listen?, tls, options, stall_timeout))
+}
+
+fn identity(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Verifier> {
+    let issuer = keys.need_text("issuer", problems);
+    let audience = keys.need_text("audience", problems);
+    let set = load_file(keys, "jwks", folder, problems, |path| {
+        KeySet::load(path).map_err(|error| Unfit {
+            what: format!("{} cannot be used: {error}{}", path.display(), causes(&error)),
+            help: "a key set is a JWKS of public keys, each with `kid` and `alg`: see `salinan token keys`",
+        })
+    });
+    let lifetime_max_s = number(keys, "lifetime_max_s", 86_400, 60..=2_592_000, problems);
+    let options = VerifierOptions::new(issuer?.value, audience?.value);
+    Some(Verifier::new(set?, VerifierOptions { lifetime_max_s, ..options }))
+}
+
+fn policy(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+    policy_problems: &mut Vec<Diagnostic>,
+) -> Option<PolicySet> {
+    let paths: Vec<PathBuf> =
+        keys.need_texts("paths", problems)?.iter().map(|path| folder.join(path.value)).collect();
+    match PolicySet::load(&paths) {
+        Ok(set) => Some(set),
+        Err(error) => {
+            policy_problems.extend_from_slice(error.diagnostics());
+            None
+        }
+    }
+}
+
+fn upstream(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<(UpstreamOptions, redact::Limits)> {
+    let url = keys.need_text("url", problems).and_then(|text| {
+        let base = text.value.parse::<Uri>().ok().filter(is_base);
+        if base.is_none() {
+            problems.push(
+                Problem::at(text.span.clone(), "`url` is not a scheme and a host alone")
+                    .help("write it like `url = \"https://dpt.kpu.example\"`, without path, query or user"),
+            );
+        }
+        base.map(|base| At { value: base, span: text.span })
+    });
+    let roots = keys
+        .get("ca")
+        .is_some()
+        .then(|| load_file(keys, "ca", folder, problems, pem::certificates))
+        .unwrap_or(Some(Vec::new()));
+    let options = UpstreamOptions {
+        base: Uri::default(),
+        roots: Vec::new(),
+        connect_timeout: wait(keys, "connect_timeout_ms", 3_000, problems),
+        head_timeout: wait(keys, "head_timeout_ms", 30_000, problems),
+        idle_timeout: wait(keys, "idle_timeout_ms", 30_000, problems),
+        requests_max: count(keys, "requests_max", 256, problems),
+    };
+    let default = redact::Limits::default();
+    let record_bytes_max =
+        number(keys, "record_bytes_max", default.record_bytes_max as u64, 1_024..=16_777_216, problems);
+    let (url, roots) = (url?, roots?);
+    if url.value.scheme_str() == Some("https") && roots.is_empty() {
+        problems.push(
+            Problem::at(url.span, "an `https` source needs `ca`")
+                .help("name the certificate that vouches for the source; no other is trusted"),
+        );
+        return None;
+    }
+    let limits =
+        redact::Limits { record_bytes_max: usize::try_from(record_bytes_max).unwrap_or(usize::MAX), ..default };
+    Some((UpstreamOptions { base: url.value, roots, ..options }, limits))
+}
+
+/// A scheme we speak and a host, without user, path or query.
+fn is_base(uri: &Uri) -> bool {
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        && uri.path() == "/"
+        && uri.query().is_none()
+}
+
+fn ledger(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<(LedgerOptions, MasterKey)> {
+    let directory = need_path(keys, "directory", folder, problems);
+    let signer = load_file(keys, "key", folder, problems, |path| {
+        Signer::load(path).map_err(|error| Unfit {
+            what: format!("{} cannot be used: {error}{}", path.display(), causes(&error)),
+            help: "`salinan log init` makes the ledger with its key",
+        })
+    });
+    let master = load_file(keys, "master_key", folder, problems, pem::secret);
+    let append_deadline = wait(keys, "append_timeout_ms", 2_000, problems);
+    let directory = directory?;
+    if !directory.value.is_dir() {
+        problems.push(
+            Problem::at(directory.span, format!("{} is not a folder", directory.value.display()))
+                .help("make the ledger with `salinan log init`; `serve` never makes one by accident"),
+        );
+        return None;
+    }
+    let options = LedgerOptions { append_deadline, ..LedgerOptions::new(directory.value, signer?) };
+    Some((options, MasterKey::new(&master?)))
+}
+
+fn admission(keys: &Keys<'_>, problems: &mut Problems<'_>) -> AdmissionOptions {
+    let mut rate = |per_second: (&'static str, u64), burst: (&'static str, u64)| {
+        let mut read = |(name, default)| {
+            let value = number(keys, name, default, 1..=1_000_000, problems);
+            u32::try_from(value).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+        };
+        Rate { per_second: read(per_second), burst: read(burst) }
+    };
+    AdmissionOptions {
+        address: rate(("address_per_second", 20), ("address_burst", 100)),
+        party: rate(("party_per_second", 10), ("party_burst", 50)),
+    }
+}
+
+fn trace(keys: &Keys<'_>, problems: &mut Problems<'_>) -> TraceOptions {
+    let mut options = TraceOptions::default();
+    let formats = [("text", TraceFormat::Text), ("json", TraceFormat::Json)];
+    let levels = [
+        ("error", TraceLevel::Error),
+        ("warn", TraceLevel::Warn),
+        ("info", TraceLevel::Info),
+        ("debug", TraceLevel::Debug),
+    ];
+    if let Some(text) = keys.text("format", problems) {
+        options.format = word("format", &text, &formats, problems).unwrap_or_default();
+    }
+    if let Some(text) = keys.text("level", problems) {
+        options.level = word("level", &text, &levels, problems).unwrap_or_default();
+    }
+    options
+}
+
+fn count(keys: &Keys<'_>, name: &'static str, default: u64, problems: &mut Problems<'_>) -> usize {
+    usize::try_from(number(keys, name, default, 1..=100_000, problems)).unwrap_or(usize::MAX)
+}
+
+/// What a file that must be there holds; what is wrong with it is shown where it is named.
+fn load_file<T>(
+    keys: &Keys<'_>,
+    name: &'static str,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+    load: impl FnOnce(&Path) -> Result<T, Unfit>,
+) -> Option<T> {
+    let path = need_path(keys, name, folder, problems)?;
+    match load(&path.value) {
+        Ok(loaded) => Some(loaded),
+        Err(Unfit { what, help }) => {
+            problems.push(Problem::at(path.span, what).help(help));
+            None
+        }
+    }
+}
+
+fn causes(error: &dyn Error) -> String {
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,111 @@
+//! The file as written: which tables and keys it may hold, and readers for numbers with a default and limits.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::document::{At, Key, Keys, Problem, Problems};
+
+/// Every table with its keys and an example of each.
+pub const KEYS: &[(&str, &[Key])] = &[
+    ("server", SERVER),
+    ("identity", IDENTITY),
+    ("policy", POLICY),
+    ("source", SOURCE),
+    ("ledger", LEDGER),
+    ("admission", ADMISSION),
+    ("trace", TRACE),
+];
+
+pub(super) const TOP: &[Key] = &[
+    Key { name: "server", example: "{ listen = \"0.0.0.0:8443\", .. }" },
+    Key { name: "identity", example: "{ issuer = \"https://sso.example\", .. }" },
+    Key { name: "policy", example: "{ paths = [\"policies\"] }" },
+    Key { name: "source", example: "{ url = \"https://dpt.example\", .. }" },
+    Key { name: "ledger", example: "{ directory = \"ledger\", .. }" },
+    Key { name: "admission", example: "{ address_per_second = 20, .. }" },
+    Key { name: "trace", example: "{ format = \"json\" }" },
+];
+
+pub(super) const SERVER: &[Key] = &[
+    Key { name: "listen", example: "\"0.0.0.0:8443\"" },
+    Key { name: "certificate", example: "\"certs/server.pem\"" },
+    Key { name: "key", example: "\"certs/server-key.pem\"" },
+    Key { name: "connections_max", example: "1024" },
+    Key { name: "handshake_timeout_ms", example: "5000" },
+    Key { name: "head_timeout_ms", example: "10000" },
+    Key { name: "idle_timeout_ms", example: "60000" },
+    Key { name: "stall_timeout_ms", example: "30000" },
+    Key { name: "drain_timeout_ms", example: "30000" },
+];
+
+pub(super) const IDENTITY: &[Key] = &[
+    Key { name: "issuer", example: "\"https://sso.kpu.example\"" },
+    Key { name: "audience", example: "\"https://salinan.kpu.example\"" },
+    Key { name: "jwks", example: "\"certs/jwks.json\"" },
+    Key { name: "lifetime_max_s", example: "86400" },
+];
+
+pub(super) const POLICY: &[Key] = &[Key { name: "paths", example: "[\"policies/dpt-2024.toml\"]" }];
+
+pub(super) const SOURCE: &[Key] = &[
+    Key { name: "url", example: "\"https://dpt.kpu.example\"" },
+    Key { name: "ca", example: "\"certs/source-ca.pem\"" },
+    Key { name: "connect_timeout_ms", example: "3000" },
+    Key { name: "head_timeout_ms", example: "30000" },
+    Key { name: "idle_timeout_ms", example: "30000" },
+    Key { name: "requests_max", example: "256" },
+    Key { name: "record_bytes_max", example: "262144" },
+];
+
+pub(super) const LEDGER: &[Key] = &[
+    Key { name: "directory", example: "\"ledger\"" },
+    Key { name: "key", example: "\"ledger/ledger-key.pem\"" },
+    Key { name: "master_key", example: "\"certs/master.key\"" },
+    Key { name: "append_timeout_ms", example: "2000" },
+];
+
+pub(super) const ADMISSION: &[Key] = &[
+    Key { name: "address_per_second", example: "20" },
+    Key { name: "address_burst", example: "100" },
+    Key { name: "party_per_second", example: "10" },
+    Key { name: "party_burst", example: "50" },
+];
+
+pub(super) const TRACE: &[Key] =
+    &[Key { name: "format", example: "\"json\"" }, Key { name: "level", example: "\"info\"" }];
+
+/// A whole number within limits, or its default.
+pub(super) fn number(
+    keys: &Keys<'_>,
+    name: &'static str,
+    default: u64,
+    limits: RangeInclusive<u64>,
+    problems: &mut Problems<'_>,
+) -> u64 {
+    let Some(At { value, span }) = keys.number(name, problems) else { return default };
+    if limits.contains(&value) {
+        return value;
+    }
+    problems.push(
+        Problem::at(span, format!("`{name}` is from {} to {}", limits.start(), limits.end()))
+            .help(format!("leave it out for {default}")),
+    );
+    default
+}
+
+/// A time in milliseconds, from 1 ms to an hour.
+pub(super) fn wait(keys: &Keys<'_>, name: &'static str, default: u64, problems: &mut Problems<'_>) -> Duration {
+    Duration::from_millis(number(keys, name, default, 1..=3_600_000, problems))
+}
+
+/// A path of a key that must be there, meant from the folder of the file.
+pub(super) fn need_path(
+    keys: &Keys<'_>,
+    name: &'static str,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<At<PathBuf>> {
+    let text = keys.need_text(name, problems)?;
+    Some(At { value: folder.join(text.value), span: text.span })
+}

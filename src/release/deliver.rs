@@ -1,0 +1,222 @@
+//! Delivers a copy: source to redactor to requester, in a task of its own, and closes the release at the end.
+//!
+//! The task, not the requester's connection, owns the release. So a requester who leaves cannot cancel the
+//! closing, and one who stops reading is noticed here, where the waiting is.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Response};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::body::{Hangup, Piece, ReplyBody};
+use super::error::SourceError;
+use super::fetch::Copy;
+use super::path::Path;
+use super::refusal::chain;
+use crate::domain::Clock;
+use crate::ledger::{Completion, Outcome};
+use crate::redact::Redacted;
+use crate::upstream::UpstreamError;
+
+/// Pieces made ahead of the requester.
+const PIECES_AHEAD: usize = 2;
+/// A piece is handed on when it has grown to this, or when the source pauses.
+const PIECE_BYTES: usize = 64 * 1_024;
+
+const RELEASE_ID: HeaderName = HeaderName::from_static("release-id");
+const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
+
+/// Why a copy was broken off after its first byte.
+#[derive(Debug, Error)]
+enum Broken {
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("the requester left")]
+    Left,
+    #[error("the requester took no byte for {} ms", limit.as_millis())]
+    Stalled { limit: Duration },
+}
+
+impl From<UpstreamError> for Broken {
+    fn from(error: UpstreamError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl From<crate::redact::RedactError> for Broken {
+    fn from(error: crate::redact::RedactError) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl Broken {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Source(error) => error.code(),
+            Self::Left => "requester_left",
+            Self::Stalled { .. } => "requester_stalled",
+        }
+    }
+}
+
+impl Copy {
+    /// Starts the delivery and gives the head of the answer with the body that it feeds.
+    pub(super) fn deliver(self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let mut response = Response::new(ReplyBody::copy(pieces));
+        let grant = &self.release.grant;
+        let format = &grant.plan().format;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let determination = grant.determination();
+        let file = format!(
+            "attachment; filename=\"{}-{}-{}.{}\"",
+            determination.election,
+            determination.stage,
+            grant.area(),
+            format.as_str()
+        );
+        for (name, text) in [
+            (CONTENT_DISPOSITION, file),
+            (RELEASE_ID, self.release.open.id().to_string()),
+            (POLICY_DIGEST, format!("sha-256={}", grant.policy().digest)),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.insert(name, value);
+            }
+        }
+        let delivery = Delivery {
+            copy: self,
+            sender,
+            stall_timeout: path.options.stall_timeout,
+            clock: std::sync::Arc::clone(&path.options.clock),
+            hangup: hangup.clone(),
+            first_byte_ms: None,
+            last_byte_ms: None,
+        };
+        path.deliveries.spawn(delivery.run());
+        response
+    }
+}
+
+struct Delivery {
+    copy: Copy,
+    sender: mpsc::Sender<Piece>,
+    stall_timeout: Duration,
+    clock: std::sync::Arc<dyn Clock>,
+    hangup: Hangup,
+    first_byte_ms: Option<u64>,
+    last_byte_ms: Option<u64>,
+}
+
+impl Delivery {
+    async fn run(mut self) {
+        let opened_ms = self.clock.unix_ms();
+        let ended = self.stream().await;
+        let (outcome, cause) = match &ended {
+            Ok(()) => (Outcome::Complete, None),
+            Err(broken) => (Outcome::Aborted, Some(broken.code().to_owned())),
+        };
+        let id = self.copy.release.open.id();
+        let tally = self.copy.redactor.tally();
+        let (rows, swept) = (tally.rows_out, tally.swept);
+        let completion = Completion {
+            outcome,
+            cause,
+            status: 200,
+            rows_in: tally.rows_in,
+            rows_out: tally.rows_out,
+            rows_withheld: 0,
+            swept,
+            bytes: self.copy.release.open.bytes(),
+            body_sha256: self.copy.release.open.body_sha256(),
+            first_byte_ms: self.first_byte_ms,
+            last_byte_ms: self.last_byte_ms,
+        };
+        let bytes = completion.bytes;
+        let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
+        let closed = self.copy.release.open.close(completion).await;
+        match (ended, closed) {
+            (Ok(()), Ok(_)) => {
+                info!(release = %id, rows, bytes, swept, elapsed_ms, outcome = "complete", "release closed");
+                // The one clean end: the completion is durable.
+                let _ = timeout(self.stall_timeout, self.sender.send(Piece::End)).await;
+            }
+            (Err(broken), Ok(_)) => {
+                let (code, cause) = (broken.code(), chain(&broken));
+                warn!(release = %id, rows, bytes, elapsed_ms, outcome = "aborted", code, cause, "release closed");
+                if matches!(broken, Broken::Stalled { .. }) {
+                    self.hangup.ring();
+                }
+            }
+            (_, Err(error)) => {
+                let cause = chain(&error);
+                warn!(release = %id, rows, bytes, elapsed_ms, outcome = "open", cause, "release not closed");
+            }
+        }
+    }
+
+    /// Everything up to, but not including, the end of the body.
+    async fn stream(&mut self) -> Result<(), Broken> {
+        let mut ready = std::mem::take(&mut self.copy.first);
+        loop {
+            let more = self.fill(&mut ready).await?;
+            if !more {
+                self.copy.redactor.finish(&mut ready)?;
+            }
+            if !ready.is_empty() {
+                self.send(std::mem::take(&mut ready)).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Redacts pieces of the source into `ready` until it is worth sending. `false`: the source has ended.
+    async fn fill(&mut self, ready: &mut Redacted) -> Result<bool, Broken> {
+        let Copy { source, redactor, .. } = &mut self.copy;
+        let sender = &self.sender;
+        while ready.len() < PIECE_BYTES {
+            let next = poll_fn(|context| match source.poll_piece(context) {
+                Poll::Pending if !ready.is_empty() => Poll::Ready(None),
+                polled => polled.map(Some),
+            });
+            let next = tokio::select! {
+                biased;
+                next = next => next,
+                () = sender.closed() => return Err(Broken::Left),
+            };
+            match next {
+                Some(Some(piece)) => redactor.push(&piece?, ready)?,
+                Some(None) => return Ok(false),
+                None => break, // the source pauses: what is ready goes out
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send(&mut self, ready: Redacted) -> Result<(), Broken> {
+        let limit = self.stall_timeout;
+        let place = match timeout(limit, self.sender.reserve()).await {
+            Ok(Ok(place)) => place,
+            Ok(Err(_)) => return Err(Broken::Left),
+            Err(_) => return Err(Broken::Stalled { limit }),
+        };
+        let now = self.clock.unix_ms();
+        self.first_byte_ms.get_or_insert(now);
+        self.last_byte_ms = Some(now);
+        let tally = self.copy.redactor.tally();
+        self.copy.release.open.sent(tally.rows_in, tally.rows_out, ready.as_slice());
+        place.send(Piece::Data(ready));
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Every way in which a request ends without a whole copy, with its cause for the operator.
+
+use thiserror::Error;
+
+use super::ask::RequestError;
+use crate::admission::AdmissionError;
+use crate::domain::ReleaseId;
+use crate::identity::IdentityError;
+use crate::ledger::LedgerError;
+use crate::policy::Denial;
+use crate::redact::RedactError;
+use crate::upstream::UpstreamError;
+
+#[derive(Debug, Error)]
+pub enum ReleaseError {
+    #[error("not admitted")]
+    Admission(#[from] AdmissionError),
+    #[error("requester not verified")]
+    Identity(#[from] IdentityError),
+    #[error("request not readable")]
+    Request(#[from] RequestError),
+    #[error("denied by policy")]
+    Denied(#[from] Denial),
+    #[error("the ledger did not take the record")]
+    Ledger(#[from] LedgerError),
+    #[error("no randomness to be had")]
+    Random,
+    #[error("release {release} failed before its first byte")]
+    Failed { release: ReleaseId, source: SourceError },
+    #[error("no receipt of that name for this requester")]
+    ReceiptUnknown,
+}
+
+/// What went wrong between the source and the requester once a release was open.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    #[error("the source failed")]
+    Upstream(#[from] UpstreamError),
+    #[error("the source's body cannot be released")]
+    Redact(#[from] RedactError),
+}
+
+impl SourceError {
+    /// The stable word for the ledger.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Upstream(error) => error.code(),
+            Self::Redact(error) => error.code(),
+        }
+    }
+}

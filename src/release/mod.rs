@@ -1,0 +1,24 @@
+//! One request, top to bottom: verify, decide, open, fetch, deliver. `path.rs` is the file to read first.
+//!
+//! What always holds: no byte goes to a requester that `redact` did not make; none is asked of the source
+//! before the intent is durable in the ledger; every opened release is closed, once; and a body ends cleanly
+//! only after its completion is durable.
+
+mod ask;
+mod body;
+mod deliver;
+mod error;
+mod fetch;
+mod kinds;
+mod open;
+mod path;
+mod problem;
+mod receipt;
+mod refusal;
+
+pub use ask::RequestError;
+pub use body::{Hangup, Interrupted, ReplyBody};
+pub use error::ReleaseError;
+pub use open::MasterKey;
+pub use path::{Path, PathOptions};
+pub use refusal::Refusal;

@@ -1,0 +1,136 @@
+//! The way of one request. Each step takes what the step before it made, so that none can be left out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::ask::read_ask;
+use super::body::{Hangup, ReplyBody};
+use super::error::ReleaseError;
+use super::open::MasterKey;
+use super::problem::Language;
+use super::refusal::Refusal;
+use super::{receipt, refusal};
+use crate::admission::Admission;
+use crate::domain::{Clock, Random};
+use crate::identity::{Requester, Verifier};
+use crate::ledger::{self, Ledger};
+use crate::policy::PolicySet;
+use crate::redact;
+use crate::upstream::Upstream;
+
+/// Everything a release needs, checked and ready.
+pub struct PathOptions {
+    pub identity: Verifier,
+    pub admission: Admission,
+    pub policy: PolicySet,
+    pub ledger: Ledger,
+    pub upstream: Upstream,
+    pub master_key: MasterKey,
+    pub limits: redact::Limits,
+    /// A requester who takes no byte for this long while there is one to take is cut off.
+    pub stall_timeout: Duration,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+pub struct Path {
+    pub(super) options: PathOptions,
+    /// Copies being delivered: they outlive the request's own task, so that closing is never cancelled.
+    pub(super) deliveries: TaskTracker,
+}
+
+impl Path {
+    pub fn new(options: PathOptions) -> Self {
+        Self { options, deliveries: TaskTracker::new() }
+    }
+
+    /// Answers a request in full: with a copy, a receipt or a refusal. Never fails and never panics.
+    pub async fn answer<B: Body>(
+        &self,
+        request: &Request<B>,
+        peer: IpAddr,
+        hangup: &Hangup,
+    ) -> Response<ReplyBody> {
+        let mut requester = None;
+        match self.release(request, peer, hangup, &mut requester).await {
+            Ok(response) => response,
+            Err(error) => {
+                let refusal = Refusal::of(&error);
+                self.note(&error, &refusal, requester);
+                refusal.respond(Language::of(request.headers()))
+            }
+        }
+    }
+
+    async fn release<B: Body>(
+        &self,
+        request: &Request<B>,
+        peer: IpAddr,
+        hangup: &Hangup,
+        known: &mut Option<Requester>,
+    ) -> Result<Response<ReplyBody>, ReleaseError> {
+        let PathOptions { identity, admission, policy, clock, .. } = &self.options;
+        admission.admit_address(peer)?;
+        let requester = identity.verify(request.headers(), clock.unix_seconds())?;
+        *known = Some(requester.clone());
+        admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
+        let ask = read_ask(request)?;
+        if let Some(wanted) = receipt::wanted(&ask) {
+            return receipt::answer(&self.options.ledger, &requester, wanted).await;
+        }
+        let grant = policy.decide(requester, ask, clock.unix_seconds())?;
+        let release = self.open(grant).await?; // durable before the source is asked
+        let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
+        Ok(copy.deliver(self, hangup)) // closes itself when the body ends
+    }
+
+    /// Waits until every delivery has ended and closed its release.
+    pub async fn settle(&self) {
+        self.deliveries.close();
+        self.deliveries.wait().await;
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.options.ledger
+    }
+
+    /// Tells the operator and the ledger of a refusal. An opened release was closed by the step that failed;
+    /// requests above an address's rate are not entered one by one, or a flood would grow the ledger.
+    fn note(&self, error: &ReleaseError, refusal: &Refusal, requester: Option<Requester>) {
+        let cause = refusal::chain(error);
+        match error {
+            ReleaseError::Failed { release, source } => {
+                warn!(%release, code = source.code(), cause, "release failed");
+                return;
+            }
+            ReleaseError::Ledger(_) | ReleaseError::Random => warn!(code = refusal.kind.code, cause, "refused"),
+            _ => info!(code = refusal.kind.code, cause, "refused"),
+        }
+        if matches!(error, ReleaseError::Admission(crate::admission::AdmissionError::Address { .. })) {
+            return;
+        }
+        let (route, wilayah) = match error {
+            ReleaseError::Denied(denial) => (denial.route().map(str::to_owned), denial.wilayah()),
+            _ => (None, None),
+        };
+        let entered = self.options.ledger.refuse(ledger::Refusal {
+            requester: requester.as_ref().map(|requester| requester.subject.clone()),
+            client_id: requester.as_ref().map(|requester| requester.client_id.clone()),
+            role: requester.as_ref().map(|requester| requester.role.clone()),
+            party: requester.and_then(|requester| requester.party),
+            code: refusal.kind.code.to_owned(),
+            status: refusal.kind.status,
+            route,
+            wilayah,
+        });
+        if !entered {
+            warn!(code = refusal.kind.code, "a refusal was not entered in the ledger");
+        }
+    }
+}

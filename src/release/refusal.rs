@@ -1,0 +1,156 @@
+//! What the requester reads when there is no copy: the only place that turns a cause into a refusal.
+//!
+//! The requester gets a status, a stable code and a sentence; the operator's trace gets the chain of causes.
+//! No text of the request, of the source or of our own files stands in a refusal.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::time::Duration;
+
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use super::ask::RequestError;
+use super::body::ReplyBody;
+use super::error::{ReleaseError, SourceError};
+use super::kinds::{self, Kind};
+use super::problem::{Language, document};
+use crate::domain::{AskError, ReleaseId};
+use crate::identity::IdentityError;
+use crate::policy::Denial;
+use crate::upstream::UpstreamError;
+
+/// Wait before another try when the ledger or the source is not ready.
+const TRY_LATER: Duration = Duration::from_secs(5);
+
+/// The answer to a request that gets no copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub kind: &'static Kind,
+    pub release: Option<ReleaseId>,
+    retry_after: Option<Duration>,
+    allow: Option<String>,
+    /// Set where the two sides may no longer agree on where the next request begins.
+    close: bool,
+}
+
+impl Refusal {
+    /// The refusal for a cause.
+    pub fn of(error: &ReleaseError) -> Self {
+        let kind = kind_of(error);
+        let mut refusal = Self { kind, release: None, retry_after: None, allow: None, close: false };
+        match error {
+            ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
+            ReleaseError::Ledger(_) | ReleaseError::Random => refusal.retry_after = Some(TRY_LATER),
+            ReleaseError::Denied(Denial::MethodNotAllowed { allowed, .. }) => {
+                refusal.allow = Some(allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", "));
+            }
+            ReleaseError::Request(RequestError::Ask(AskError::Method)) => refusal.allow = Some("GET".to_owned()),
+            ReleaseError::Request(_) => refusal.close = true,
+            ReleaseError::Failed { release, .. } => {
+                refusal.release = Some(*release);
+                refusal.retry_after = (kind.status == 503).then_some(TRY_LATER);
+            }
+            ReleaseError::Identity(_) | ReleaseError::Denied(_) | ReleaseError::ReceiptUnknown => {}
+        }
+        refusal
+    }
+
+    /// The problem document (RFC 9457) in the requester's language.
+    pub fn respond(&self, language: Language) -> Response<ReplyBody> {
+        let mut response = Response::new(ReplyBody::whole(document(self.kind, self.release, language)));
+        *response.status_mut() = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        let headers = response.headers_mut();
+        for (name, text) in [
+            (CONTENT_TYPE, "application/problem+json"),
+            (CONTENT_LANGUAGE, language.tag()),
+            (CACHE_CONTROL, "no-store"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (VARY, "Accept-Language"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(text));
+        }
+        let challenge = (self.kind.status == 401).then(|| match self.kind.code {
+            "token_missing" => "Bearer".to_owned(),
+            _ => "Bearer error=\"invalid_token\"".to_owned(),
+        });
+        // Rounded up: a requester who waits this long is not refused again for the same second.
+        let wait = self.retry_after.map(|wait| (wait.as_secs() + 1).to_string());
+        put(headers, WWW_AUTHENTICATE, challenge);
+        put(headers, RETRY_AFTER, wait);
+        put(headers, ALLOW, self.allow.clone());
+        put(headers, CONNECTION, self.close.then(|| "close".to_owned()));
+        put(headers, HeaderName::from_static("release-id"), self.release.map(|release| release.to_string()));
+        response
+    }
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<String>) {
+    if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+        headers.insert(name, value);
+    }
+}
+
+fn kind_of(error: &ReleaseError) -> &'static Kind {
+    match error {
+        ReleaseError::Admission(_) => &kinds::TOO_MANY_REQUESTS,
+        ReleaseError::Identity(IdentityError::Missing) => &kinds::TOKEN_MISSING,
+        ReleaseError::Identity(IdentityError::Expired) => &kinds::TOKEN_EXPIRED,
+        ReleaseError::Identity(_) => &kinds::INVALID_TOKEN,
+        ReleaseError::Request(request) => kind_of_request(*request),
+        ReleaseError::Denied(denial) => kind_of_denial(denial),
+        ReleaseError::Ledger(_) | ReleaseError::Random => &kinds::TRY_LATER,
+        ReleaseError::Failed { source, .. } => kind_of_source(source),
+        ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,
+    }
+}
+
+fn kind_of_request(error: RequestError) -> &'static Kind {
+    match error {
+        RequestError::HttpVersion => &kinds::HTTP_VERSION,
+        RequestError::AbsoluteForm => &kinds::REQUEST_FORM,
+        RequestError::BodyNotAllowed => &kinds::BODY_NOT_ALLOWED,
+        RequestError::Ask(ask) => match ask {
+            AskError::Method => &kinds::METHOD_NOT_ALLOWED,
+            AskError::PathLength | AskError::PathSegment | AskError::PathCharacter => &kinds::PATH_AMBIGUOUS,
+            AskError::QueryLength | AskError::QueryShape => &kinds::QUERY_MALFORMED,
+            AskError::ParameterTwice => &kinds::PARAMETER_REPEATED,
+        },
+    }
+}
+
+fn kind_of_denial(denial: &Denial) -> &'static Kind {
+    match denial {
+        Denial::RouteUnknown { .. } => &kinds::NOT_FOUND,
+        Denial::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
+        Denial::ParameterUnknown { .. } => &kinds::PARAMETER_UNKNOWN,
+        Denial::ParameterValue { .. } => &kinds::PARAMETER_VALUE,
+        Denial::AreaMissing { .. } | Denial::AreaMalformed { .. } => &kinds::AREA_MALFORMED,
+        Denial::RoleWithoutRule { .. } => &kinds::ROLE_NOT_ALLOWED,
+        Denial::ElectionMismatch { .. } => &kinds::ELECTION_NOT_ALLOWED,
+        Denial::AreaOutsideScope { .. } => &kinds::AREA_NOT_ALLOWED,
+        Denial::PolicyNotYetValid { .. } | Denial::PolicyExpired { .. } => &kinds::POLICY_NOT_IN_FORCE,
+    }
+}
+
+fn kind_of_source(error: &SourceError) -> &'static Kind {
+    match error {
+        SourceError::Upstream(UpstreamError::Busy) => &kinds::TRY_LATER,
+        SourceError::Upstream(UpstreamError::HeadTimeout { .. } | UpstreamError::IdleTimeout { .. }) => {
+            &kinds::SOURCE_TIMEOUT
+        }
+        SourceError::Upstream(_) | SourceError::Redact(_) => &kinds::SOURCE_FAILED,
+    }
+}
+
+/// An error with all its causes on one line, for the operator.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
