@@ -41,7 +41,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // rustls and jsonwebtoken both need the process to have chosen one provider before anything else.
+    // rustls needs the process to have chosen one provider before anything else.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = match cli.command {
         Command::Serve(args) => serve::run(&args),
