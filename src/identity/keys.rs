@@ -19,9 +19,12 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use super::error::IdentityError;
 use super::strict_json;
 
 /// Longest key file, in bytes, most keys in it, and longest `kid`.
@@ -51,6 +54,14 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
+        }
+    }
+
+    fn of_library(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
         }
     }
 }
@@ -102,7 +113,7 @@ pub enum KeyProblem {
 struct Key {
     kid: String,
     algorithm: Algorithm,
-    public: ParsedPublicKey,
+    public: DecodingKey,
 }
 
 /// Public keys by their `kid`. Made only by reading a key file.
@@ -153,9 +164,19 @@ impl KeySet {
         self.find(kid).map(|key| key.algorithm)
     }
 
-    /// Whether `signature` is that key's over `message`, by the key's own algorithm.
-    pub(super) fn verifies(&self, kid: &str, message: &[u8], signature: &[u8]) -> bool {
-        self.find(kid).is_some_and(|key| key.public.verify_sig(message, signature).is_ok())
+    /// The claims of a token that this key signed by its own algorithm. Time, issuer and audience are the
+    /// caller's to check: the library would take the machine's clock and pass over claims of the wrong type.
+    pub(super) fn claims(&self, kid: &str, token: &str) -> Result<Map<String, Value>, IdentityError> {
+        let key = self.find(kid).ok_or(IdentityError::UnknownKey)?;
+        let mut validation = Validation::new(key.algorithm.of_library());
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.set_required_spec_claims::<&str>(&[]);
+        match jsonwebtoken::decode::<strict_json::Object>(token, &key.public, &validation) {
+            Ok(token) => Ok(token.claims.0),
+            Err(error) if matches!(error.kind(), ErrorKind::Json(_)) => Err(IdentityError::ClaimsJson),
+            Err(_) => Err(IdentityError::Signature),
+        }
     }
 
     fn find(&self, kid: &str) -> Option<&Key> {
@@ -191,7 +212,8 @@ fn read_key(entry: &Value) -> Result<Key, KeyProblem> {
     let public = match (algorithm, key_type) {
         (Algorithm::Es256, "EC") if text(members, "crv")? == "P-256" => read_point(members),
         (Algorithm::EdDsa, "OKP") if text(members, "crv")? == "Ed25519" => {
-            ParsedPublicKey::new(&ED25519, fixed::<32>(members, "x")?).map_err(|_| KeyProblem::Unusable)
+            ParsedPublicKey::new(&ED25519, fixed::<32>(members, "x")?).map_err(|_| KeyProblem::Unusable)?;
+            DecodingKey::from_ed_components(text(members, "x")?).map_err(|_| KeyProblem::Unusable)
         }
         (Algorithm::Rs256, "RSA") => read_modulus(members),
         (Algorithm::Es256 | Algorithm::EdDsa | Algorithm::Rs256, _) => Err(KeyProblem::Kind),
@@ -212,14 +234,16 @@ fn is_for_signatures(members: &Map<String, Value>) -> bool {
     by_use && by_operations
 }
 
-fn read_point(members: &Map<String, Value>) -> Result<ParsedPublicKey, KeyProblem> {
+/// The library takes any 64 bytes; whether they are a point of the curve is checked here.
+fn read_point(members: &Map<String, Value>) -> Result<DecodingKey, KeyProblem> {
     let mut point = vec![4]; // uncompressed: 4, x, y
     point.extend_from_slice(&fixed::<32>(members, "x")?);
     point.extend_from_slice(&fixed::<32>(members, "y")?);
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyProblem::Unusable)
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyProblem::Unusable)?;
+    DecodingKey::from_ec_components(text(members, "x")?, text(members, "y")?).map_err(|_| KeyProblem::Unusable)
 }
 
-fn read_modulus(members: &Map<String, Value>) -> Result<ParsedPublicKey, KeyProblem> {
+fn read_modulus(members: &Map<String, Value>) -> Result<DecodingKey, KeyProblem> {
     let modulus = decoded(members, "n")?;
     let zeros = modulus.iter().take_while(|&&byte| byte == 0).count();
     let n = &modulus[zeros..];
@@ -232,7 +256,8 @@ fn read_modulus(members: &Map<String, Value>) -> Result<ParsedPublicKey, KeyProb
     }
     RsaPublicKeyComponents { n, e: &RSA_EXPONENT[..] }
         .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-        .map_err(|_| KeyProblem::Unusable)
+        .map_err(|_| KeyProblem::Unusable)?;
+    Ok(DecodingKey::from_rsa_raw_components(n, &RSA_EXPONENT))
 }
 
 fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<&'a str, KeyProblem> {

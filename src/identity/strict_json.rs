@@ -14,7 +14,8 @@ pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Erro
     serde_json::from_slice(text).map(|Object(members)| members)
 }
 
-struct Object(Map<String, Value>);
+/// Such an object as a type, for readers that deserialise.
+pub(super) struct Object(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
