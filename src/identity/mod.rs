@@ -1,1 +1,4 @@
 //! (being built)
+
+pub mod requester;
+pub use requester::Requester;
