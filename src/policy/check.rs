@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::diagnostic::{Diagnostic, quote};
 use super::file::{Problem, Problems, Source};
 use super::keys::{At, Key, Keys, word};
-use super::role::{self, RoleRule, Sight};
+use super::role::{self, NUMBER_NAMES, RoleRule, Sight};
 use super::route::{self, ParameterKind, Route};
 use super::template::Template;
 use super::{Policy, PolicyRef, Validity};
@@ -61,9 +61,6 @@ const STAGES: &[(&str, Stage)] = &[
     ("dpthp-2", Stage::Dpthp2),
     ("dpthp-3", Stage::Dpthp3),
 ];
-
-/// Names that a parameter of a copy never has, whatever the roles may see.
-const PROTECTED: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
 
 pub(super) fn check(source: &Source) -> Checked {
     let mut problems = Problems::of(source);
@@ -189,11 +186,7 @@ fn read_validity(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Validit
     Some(Validity { from: from.value, until: until.value })
 }
 
-fn check_roles_once(
-    tables: &[At<&DeTable<'_>>],
-    roles: &[Option<RoleRule>],
-    problems: &mut Problems<'_>,
-) {
+fn check_roles_once(tables: &[At<&DeTable<'_>>], roles: &[Option<RoleRule>], problems: &mut Problems<'_>) {
     let read: Vec<_> =
         tables.iter().zip(roles).filter_map(|(table, role)| Some((table, role.as_ref()?))).collect();
     for (at, (table, role)) in read.iter().enumerate() {
@@ -221,7 +214,7 @@ fn check_parameters(
 ) {
     for (table, route) in tables.iter().zip(routes) {
         for (name, kind) in route.iter().flat_map(|route| &route.parameters) {
-            let protected = PROTECTED.iter().any(|word| name.to_ascii_lowercase().starts_with(word));
+            let protected = NUMBER_NAMES.iter().any(|word| name.to_ascii_lowercase().starts_with(word));
             let hidden = roles.iter().flatten().any(|role| {
                 role.fields.iter().any(|rule| rule.name.as_str() == name && rule.action != Action::Keep)
             });

@@ -14,9 +14,7 @@ use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef};
-use crate::domain::{
-    Action, Ask, Determination, FieldName, MaskPlan, Method, Party, RowArea, Tps, Wilayah,
-};
+use crate::domain::{Action, Ask, Determination, FieldName, MaskPlan, Method, Party, RowArea, Tps, Wilayah};
 use crate::identity::Requester;
 
 /// Western Indonesian Time, by which a policy's days are counted wherever in the country one asks.
@@ -174,11 +172,7 @@ impl PolicySet {
     pub fn decide(&self, requester: Requester, ask: Ask, now_unix_s: u64) -> Result<Grant, Denial> {
         let (policy, index, area_in_path) = self.find_route(&ask)?;
         let route = &policy.routes()[index];
-        let at = |area| DeniedAt {
-            policy: policy.reference().clone(),
-            route: route.template().into(),
-            area,
-        };
+        let at = |area| DeniedAt { policy: policy.reference().clone(), route: route.template().into(), area };
         if !route.methods.contains(&ask.method()) {
             return Err(Denial::MethodNotAllowed { at: at(None), allowed: route.methods.clone() });
         }

@@ -61,7 +61,10 @@ fn given_twice(text: &str, table: &DeTable<'_>, span: Range<usize>) -> Problem {
     let (line, _) = line_column(text, first.at);
     if first.is_field {
         Problem::at(span, format!("field {} is ordered twice", quote(key)))
-            .note(format!("first at line {line}, as {}", first.word.map_or("a table".to_owned(), |w| quote(&w))))
+            .note(format!(
+                "first at line {line}, as {}",
+                first.word.map_or("a table".to_owned(), |w| quote(&w))
+            ))
             .help("keep one of the two; the stricter is the safer")
     } else {
         Problem::at(span, format!("{} is given twice", quote(key)))

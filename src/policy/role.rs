@@ -21,6 +21,9 @@ use super::keys::{At, Key, Keys, word};
 use crate::domain::person::NUMBER_DIGITS;
 use crate::domain::{Action, FieldName, FieldRule, Level, Mask, Role};
 
+/// Names under which sources hold a NIK or an NKK.
+pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
+
 /// Longest text of `fixed`, in bytes.
 const FIXED_BYTES_MAX: usize = 256;
 
@@ -105,12 +108,10 @@ pub(super) fn read(
         }
         role.ok()
     });
-    let level = keys
-        .need_text("level", problems)
-        .and_then(|text| word("level", &text, &read_levels(), problems));
+    let level =
+        keys.need_text("level", problems).and_then(|text| word("level", &text, &read_levels(), problems));
     keys.need("fields", problems);
-    let fields =
-        keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
+    let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
     Some(RoleRule { role: role?, level: level?, fields: fields? })
 }
 
@@ -137,9 +138,12 @@ fn read_fields(
         if rule.action != Action::Drop {
             if let Some(first) = emitted.iter().find(|known| known.value == *rule.emitted()) {
                 problems.push(
-                    Problem::at(name.span.clone(), format!("two fields leave as {}", quote(first.value.as_str())))
-                        .note(format!("first at line {}", problems.line(first.span.start)))
-                        .help("give one of the two another name by `as`, or drop it"),
+                    Problem::at(
+                        name.span.clone(),
+                        format!("two fields leave as {}", quote(first.value.as_str())),
+                    )
+                    .note(format!("first at line {}", problems.line(first.span.start)))
+                    .help("give one of the two another name by `as`, or drop it"),
                 );
                 sound = false;
             }
@@ -181,7 +185,20 @@ fn read_rule(
             return None;
         }
     };
+    if action == Action::Keep && is_number(name.value) {
+        problems.push(
+            Problem::at(value.span(), format!("{} would leave in full", quote(name.value)))
+                .note("the whole number may be inspected at KPU's office; no copy holds it")
+                .help("write `{ action = \"mask\", first = 6 }`, `\"token\"` or `\"drop\"`"),
+        );
+        return None;
+    }
     Some(FieldRule { name: field?, action, emit_as })
+}
+
+/// Whether a field, by one of its names, holds a NIK or NKK.
+fn is_number(name: &str) -> bool {
+    NUMBER_NAMES.iter().any(|number| name.eq_ignore_ascii_case(number))
 }
 
 fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
@@ -274,7 +291,7 @@ fn read_mask(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Mask> {
                     .note(format!(
                         "a number has {NUMBER_DIGITS} digits, of which the first {first} and the last {last} stay"
                     ))
-                    .help("let fewer digits stay, such as `first = 12`; to show all of it write `\"keep\"`"),
+                    .help("let fewer digits stay, such as `first = 6`"),
             );
             None
         }

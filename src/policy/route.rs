@@ -89,10 +89,8 @@ const ROUTE_KEYS: &[Key] = &[
     Key { name: "row_area", example: "\"kode_tps\"" },
 ];
 
-const ENVELOPE_KEYS: &[Key] = &[
-    Key { name: "envelope", example: "\"data\"" },
-    Key { name: "keep", example: "[\"jumlah\"]" },
-];
+const ENVELOPE_KEYS: &[Key] =
+    &[Key { name: "envelope", example: "\"data\"" }, Key { name: "keep", example: "[\"jumlah\"]" }];
 
 const METHODS: &[(&str, Method)] = &[("GET", Method::Get), ("HEAD", Method::Head)];
 
@@ -232,9 +230,7 @@ fn read_parameters(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<(
             sound = false;
         }
         let kind = match value.get_ref().as_str() {
-            Some(written) => {
-                word("parameters", &At { value: written, span: value.span() }, KINDS, problems)
-            }
+            Some(written) => word("parameters", &At { value: written, span: value.span() }, KINDS, problems),
             None => {
                 problems.push(keys.wrong_type("parameters", "a table of types", value));
                 None
@@ -302,9 +298,11 @@ fn read_records(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Records>
         }
         DeValue::Table(table) => read_envelope(table, value.span(), problems),
         _ => {
-            problems.push(
-                keys.wrong_type("records", "`\"array\"`, `\"object\"` or `{ envelope = \"data\" }`", value),
-            );
+            problems.push(keys.wrong_type(
+                "records",
+                "`\"array\"`, `\"object\"` or `{ envelope = \"data\" }`",
+                value,
+            ));
             None
         }
     }
@@ -316,11 +314,9 @@ fn read_envelope(
     problems: &mut Problems<'_>,
 ) -> Option<Records> {
     let keys = Keys::open(table, span, "`records`", ENVELOPE_KEYS, problems);
-    let field =
-        keys.need_text("envelope", problems).and_then(|text| read_field("envelope", &text, problems));
+    let field = keys.need_text("envelope", problems).and_then(|text| read_field("envelope", &text, problems));
     let texts = if keys.get("keep").is_some() { keys.need_texts("keep", problems)? } else { Vec::new() };
-    let keep: Vec<Option<FieldName>> =
-        texts.iter().map(|text| read_field("keep", text, problems)).collect();
+    let keep: Vec<Option<FieldName>> = texts.iter().map(|text| read_field("keep", text, problems)).collect();
     let field = field?;
     let keep: Vec<FieldName> = keep.into_iter().collect::<Option<_>>()?;
     if let Some(at) = keep.iter().position(|name| *name == field) {
@@ -359,7 +355,7 @@ fn read_media_types(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<
             problems.push(
                 Problem::at(
                     text.span.clone(),
-                    format!("{} is not a media type of the form `type/subtype`", quote(text.value)),
+                    format!("{} is not the bare name of a media type", quote(text.value)),
                 )
                 .help("write it in lower case and without parameters, such as `text/csv`"),
             );

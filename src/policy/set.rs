@@ -106,8 +106,9 @@ fn compare(entries: &[Entry]) -> Vec<Diagnostic> {
     }
     for (at, template) in checked.marks.templates.iter().enumerate() {
         let own = checked.marks.templates[..at].iter().map(|known| (source, known));
-        let others =
-            before.iter().flat_map(|(file, other, _)| other.marks.templates.iter().map(move |one| (file, one)));
+        let others = before
+            .iter()
+            .flat_map(|(file, other, _)| other.marks.templates.iter().map(move |one| (file, one)));
         if let Some((file, known)) =
             others.chain(own).find(|(_, known)| known.value.overlaps(&template.value))
         {
@@ -128,7 +129,10 @@ fn compare(entries: &[Entry]) -> Vec<Diagnostic> {
                 problem(
                     source,
                     sight,
-                    format!("two masks of {} together show more than each", quote(sight.value.field.as_str())),
+                    format!(
+                        "two masks of {} together show more than each",
+                        quote(sight.value.field.as_str())
+                    ),
                 )
                 .note(first_at(file, known, source))
                 .note(format!(
