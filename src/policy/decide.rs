@@ -176,18 +176,18 @@ impl PolicySet {
         if !route.methods.contains(&ask.method()) {
             return Err(Denial::MethodNotAllowed { at: at(None), allowed: route.methods.clone() });
         }
-        let area = match (area_in_path, &route.wilayah_parameter) {
+        let area = match (area_in_path, route.wilayah_parameter()) {
             (PathArea::Malformed, _) => return Err(Denial::AreaMalformed { at: at(None) }),
             (PathArea::Text(text), _) => text.parse::<Wilayah>(),
-            (PathArea::None, Some(name)) => {
-                ask.parameter(name).ok_or_else(|| Denial::AreaMissing { at: at(None) })?.parse()
+            (PathArea::None, name) => {
+                let text = name.and_then(|name| ask.parameter(name));
+                text.ok_or_else(|| Denial::AreaMissing { at: at(None) })?.parse()
             }
-            (PathArea::None, None) => return Err(Denial::AreaMissing { at: at(None) }),
         };
         let area = area.map_err(|_| Denial::AreaMalformed { at: at(None) })?;
         let at = || at(Some(area));
         for (name, value) in ask.parameters() {
-            if route.wilayah_parameter.as_deref() == Some(name) {
+            if route.wilayah_parameter() == Some(name) {
                 continue;
             }
             let known = route.parameters.iter().find(|(known, _)| known == name);

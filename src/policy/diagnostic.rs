@@ -16,7 +16,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use annotate_snippets::renderer::DecorStyle;
@@ -48,13 +48,19 @@ pub(super) fn quote(text: &str) -> String {
 /// One problem of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    path: PathBuf,
-    source: Option<Arc<str>>,
-    span: Option<Range<usize>>,
+    path: Box<Path>,
+    place: Option<Place>,
     message: String,
     notes: Vec<String>,
-    help: Option<String>,
+    help: Option<Box<str>>,
     unread: bool,
+}
+
+/// The file's text and the part of it that is wrong, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    source: Arc<str>,
+    span: Range<usize>,
 }
 
 impl Diagnostic {
@@ -66,9 +72,8 @@ impl Diagnostic {
     /// A problem of the file as a whole.
     pub(super) fn of_file(path: &Path, message: impl Into<String>) -> Self {
         Self {
-            path: path.to_owned(),
-            source: None,
-            span: None,
+            path: path.into(),
+            place: None,
             message: message.into(),
             notes: Vec::new(),
             help: None,
@@ -78,8 +83,7 @@ impl Diagnostic {
 
     #[must_use]
     pub(super) fn at(mut self, source: &Arc<str>, span: Range<usize>) -> Self {
-        self.source = Some(Arc::clone(source));
-        self.span = Some(span);
+        self.place = Some(Place { source: Arc::clone(source), span });
         self
     }
 
@@ -91,12 +95,12 @@ impl Diagnostic {
 
     #[must_use]
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into());
         self
     }
 
     pub(super) fn start(&self) -> usize {
-        self.span.as_ref().map_or(0, |span| span.start)
+        self.place.as_ref().map_or(0, |place| place.span.start)
     }
 
     pub fn path(&self) -> &Path {
@@ -105,7 +109,7 @@ impl Diagnostic {
 
     /// Line and column, in characters, both counted from 1.
     pub fn line_column(&self) -> Option<(usize, usize)> {
-        Some(line_column(self.source.as_deref()?, self.span.as_ref()?.start))
+        self.place.as_ref().map(|place| line_column(&place.source, place.span.start))
     }
 
     pub fn message(&self) -> &str {
@@ -129,27 +133,27 @@ impl Diagnostic {
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         let path = self.path.to_string_lossy();
-        let mut group = match (&self.source, &self.span) {
-            (Some(source), Some(span)) if !holds_long_number(line_of(source, span)) => {
+        let mut group = match &self.place {
+            Some(Place { source, span }) if !holds_long_number(line_of(source, span)) => {
                 Level::ERROR.primary_title(self.message.as_str()).element(
                     Snippet::source(source.as_ref())
                         .path(path)
                         .annotation(AnnotationKind::Primary.span(first_line(source, span))),
                 )
             }
-            (Some(source), Some(span)) => {
+            Some(Place { source, span }) => {
                 let (line, column) = line_column(source, span.start);
                 Level::ERROR
                     .primary_title(self.message.as_str())
                     .element(Origin::path(path).line(line).char_column(column))
             }
-            _ => Level::ERROR.primary_title(self.message.as_str()).element(Origin::path(path)),
+            None => Level::ERROR.primary_title(self.message.as_str()).element(Origin::path(path)),
         };
         for note in &self.notes {
             group = group.element(Level::NOTE.message(note.as_str()));
         }
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(help.as_ref()));
         }
         renderer.decor_style(DecorStyle::Ascii).render(&[group])
     }

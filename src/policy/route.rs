@@ -31,13 +31,19 @@ pub enum ParameterKind {
     Number,
 }
 
+/// Where an ask says which area it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AreaPlace {
+    Path,
+    Parameter(String),
+}
+
 /// One route. What it does not list is denied.
 #[derive(Debug)]
 pub struct Route {
     pub(super) template: Template,
     pub(super) methods: Vec<Method>,
-    /// The parameter that holds the area, where the path does not.
-    pub(super) wilayah_parameter: Option<String>,
+    pub(super) area: AreaPlace,
     pub(super) parameters: Vec<(String, ParameterKind)>,
     pub(super) format: Format,
     pub(super) media_types: Vec<String>,
@@ -53,8 +59,12 @@ impl Route {
         &self.methods
     }
 
+    /// The parameter that holds the area, where the path does not.
     pub fn wilayah_parameter(&self) -> Option<&str> {
-        self.wilayah_parameter.as_deref()
+        match &self.area {
+            AreaPlace::Path => None,
+            AreaPlace::Parameter(name) => Some(name),
+        }
     }
 
     pub fn parameters(&self) -> &[(String, ParameterKind)] {
@@ -123,7 +133,7 @@ pub(super) fn read(
     if let Some(template) = &template {
         templates.push(At { value: template.value.clone(), span: template.span.clone() });
     }
-    let wilayah_parameter = read_wilayah_parameter(&keys, template.as_ref(), problems);
+    let area = read_area_place(&keys, template.as_ref(), problems);
     let methods = read_methods(&keys, problems);
     let parameters = read_parameters(&keys, problems);
     let format = read_format(&keys, problems);
@@ -133,7 +143,7 @@ pub(super) fn read(
     Some(Route {
         template: template?.value,
         methods: methods?,
-        wilayah_parameter: wilayah_parameter?,
+        area: area?,
         parameters: parameters?,
         format: format?,
         media_types: media_types?,
@@ -155,12 +165,11 @@ fn read_template(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<At<Temp
     }
 }
 
-/// `Some(None)` where the path holds the area.
-fn read_wilayah_parameter(
+fn read_area_place(
     keys: &Keys<'_>,
     template: Option<&At<Template>>,
     problems: &mut Problems<'_>,
-) -> Option<Option<String>> {
+) -> Option<AreaPlace> {
     let text = keys.text("wilayah_parameter", problems);
     let in_path = template?.value.has_area();
     match text {
@@ -171,8 +180,8 @@ fn read_wilayah_parameter(
             );
             None
         }
-        Some(text) => read_parameter_name(&text, problems).map(Some),
-        None if in_path => Some(None),
+        Some(text) => read_parameter_name(&text, problems).map(AreaPlace::Parameter),
+        None if in_path => Some(AreaPlace::Path),
         None if keys.get("wilayah_parameter").is_some() => None,
         None => {
             problems.push(
