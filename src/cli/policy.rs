@@ -1,10 +1,240 @@
-//! `salinan policy`
+//! `salinan policy check`: every problem of every file, or what the policies give to whom.
 
-use super::print::{Failure, Outcome};
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::print::{self, Answer, Failure, Outcome, OutputFormat};
+use crate::domain::{Action, Determination, Digest, Level};
+use crate::policy::{Diagnostic, Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub fn run(_args: &Args) -> Outcome {
-    Err(Failure::new("not built yet"))
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check policy files and print all problems, or what the policies give
+    Check(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    /// Policy files, or folders of `*.toml` files; all are checked as one set
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    match &args.command {
+        Command::Check(args) => check(args, &mut anstream::stdout()),
+    }
+}
+
+fn check(args: &CheckArgs, out: &mut impl Write) -> Outcome {
+    let loaded = PolicySet::load(&args.paths);
+    match (args.format, &loaded) {
+        (OutputFormat::Json, _) => {
+            let text = serde_json::to_string_pretty(&Report::of(&loaded))
+                .map_err(|error| Failure::caused("could not write the report", error))?;
+            writeln!(out, "{text}")?;
+        }
+        (OutputFormat::Table, Ok(set)) => write_tables(out, set)?,
+        // Colours are taken out again where the output is not a terminal.
+        (OutputFormat::Table, Err(error)) => writeln!(out, "{}", error.render(true))?,
+    }
+    match loaded {
+        Ok(_) => Ok(Answer::Yes),
+        Err(error) if error.diagnostics().iter().any(Diagnostic::is_unread) => {
+            Err(Failure::new("not all policy files could be read")
+                .help("see the problems above; what could be read was checked"))
+        }
+        Err(_) => Ok(Answer::No),
+    }
+}
+
+fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
+    let mut policies = print::table(&["policy", "election", "stage", "version", "valid (WIB)", "sha-256"]);
+    let mut routes = print::table(&["policy", "route", "methods", "format", "parameters"]);
+    let mut roles = print::table(&["policy", "role", "level", "field", "action"]);
+    for policy in set.policies() {
+        let (of, valid) = (policy.determination(), policy.validity());
+        policies.add_row([
+            policy.name().to_owned(),
+            of.election.clone(),
+            of.stage.to_string(),
+            of.version.clone(),
+            format!("{} to {}", valid.from, valid.until),
+            format!("{:.16}..", policy.digest().to_string()),
+        ]);
+        for route in RouteReport::all(policy) {
+            routes.add_row([
+                policy.name().to_owned(),
+                route.path,
+                route.methods.join(" "),
+                route.format.to_owned(),
+                route.parameters.join(" "),
+            ]);
+        }
+        for role in RoleReport::all(policy) {
+            for field in role.fields {
+                let action = match field.action.as_str() {
+                    "drop" => "drop".to_owned(),
+                    action if field.emitted_as == field.field => action.to_owned(),
+                    action => format!("{action} as {}", field.emitted_as),
+                };
+                roles.add_row([policy.name(), &role.role, role.level.as_str(), &field.field, &action]);
+            }
+        }
+    }
+    writeln!(out, "{policies}\n\n{routes}\n\n{roles}\n")?;
+    writeln!(out, "What is not named here is denied or stays behind. Digest of the set: {}", set.digest())?;
+    Ok(())
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Report {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
+    policies: Vec<PolicyReport>,
+    problems: Vec<ProblemReport>,
+}
+
+#[derive(Serialize)]
+struct PolicyReport {
+    name: String,
+    digest: Digest,
+    determination: Determination,
+    valid_from: String,
+    valid_until: String,
+    legal_basis: String,
+    approved_by: String,
+    routes: Vec<RouteReport>,
+    roles: Vec<RoleReport>,
+}
+
+#[derive(Serialize)]
+struct RouteReport {
+    path: String,
+    methods: Vec<&'static str>,
+    format: &'static str,
+    parameters: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RoleReport {
+    role: String,
+    level: Level,
+    fields: Vec<FieldReport>,
+}
+
+#[derive(Serialize)]
+struct FieldReport {
+    field: String,
+    action: String,
+    emitted_as: String,
+}
+
+#[derive(Serialize)]
+struct ProblemReport {
+    path: String,
+    line: Option<usize>,
+    column: Option<usize>,
+    message: String,
+    notes: Vec<String>,
+    remedy: Option<String>,
+}
+
+impl Report {
+    fn of(loaded: &Result<PolicySet, PolicyError>) -> Self {
+        let (mut policies, mut problems) = (Vec::new(), Vec::new());
+        match loaded {
+            Ok(set) => policies = set.policies().map(PolicyReport::of).collect(),
+            Err(error) => problems = error.diagnostics().iter().map(ProblemReport::of).collect(),
+        }
+        Self { ok: loaded.is_ok(), digest: loaded.as_ref().ok().map(PolicySet::digest), policies, problems }
+    }
+}
+
+impl PolicyReport {
+    fn of(policy: &Policy) -> Self {
+        let valid = policy.validity();
+        Self {
+            name: policy.name().to_owned(),
+            digest: policy.digest(),
+            determination: policy.determination().clone(),
+            valid_from: valid.from.to_string(),
+            valid_until: valid.until.to_string(),
+            legal_basis: policy.legal_basis().to_owned(),
+            approved_by: policy.approved_by().to_owned(),
+            routes: RouteReport::all(policy),
+            roles: RoleReport::all(policy),
+        }
+    }
+}
+
+impl RouteReport {
+    fn all(policy: &Policy) -> Vec<Self> {
+        let routes = policy.routes().iter().map(|route| {
+            let area = route.wilayah_parameter().into_iter();
+            let others = route.parameters().iter().map(|(name, _)| name.as_str());
+            Self {
+                path: route.template().to_owned(),
+                methods: route.methods().iter().map(|method| method.as_str()).collect(),
+                format: route.format().as_str(),
+                parameters: area.chain(others).map(str::to_owned).collect(),
+            }
+        });
+        routes.collect()
+    }
+}
+
+impl RoleReport {
+    fn all(policy: &Policy) -> Vec<Self> {
+        let roles = policy.roles().iter().map(|role| Self {
+            role: role.role.to_string(),
+            level: role.level,
+            fields: role
+                .fields
+                .iter()
+                .map(|rule| FieldReport {
+                    field: rule.name.to_string(),
+                    action: describe(&rule.action),
+                    emitted_as: rule.emitted().to_string(),
+                })
+                .collect(),
+        });
+        roles.collect()
+    }
+}
+
+/// The action with all of its settings; a fixed text is part of the policy and may be shown here.
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Fixed(text) => format!("fixed({text:?})"),
+        Action::Keep | Action::Drop | Action::Mask(_) | Action::Year | Action::Age { .. } | Action::Token => {
+            action.to_string()
+        }
+    }
+}
+
+impl ProblemReport {
+    fn of(problem: &Diagnostic) -> Self {
+        let place = problem.line_column();
+        Self {
+            path: problem.path().to_string_lossy().into_owned(),
+            line: place.map(|(line, _)| line),
+            column: place.map(|(_, column)| column),
+            message: problem.message().to_owned(),
+            notes: problem.notes().to_vec(),
+            remedy: problem.remedy().map(str::to_owned),
+        }
+    }
 }

@@ -1,0 +1,316 @@
+//! `[[role]]`: what becomes of each field for one role at one level.
+//!
+//! ```toml
+//! [[role]]
+//! role = "partai"
+//! level = "kabkota"
+//! [role.fields]
+//! nama = "keep"
+//! nik = { action = "mask", first = 12 }
+//! tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
+//! ```
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{holds_long_number, quote};
+use super::file::{Problem, Problems};
+use super::keys::{At, Key, Keys, word};
+use crate::domain::person::NUMBER_DIGITS;
+use crate::domain::{Action, FieldName, FieldRule, Level, Mask, Role};
+
+/// Names under which sources hold a NIK or an NKK.
+pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
+
+/// Longest text of `fixed`, in bytes.
+const FIXED_BYTES_MAX: usize = 256;
+
+/// One role at one level, and its fields in the order of the file.
+#[derive(Debug)]
+pub struct RoleRule {
+    pub role: Role,
+    pub level: Level,
+    pub fields: Vec<FieldRule>,
+}
+
+/// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
+pub(super) struct Sight {
+    pub(super) field: FieldName,
+    pub(super) mask: Mask,
+}
+
+const ROLE_KEYS: &[Key] = &[
+    Key { name: "role", example: "\"partai\"" },
+    Key { name: "level", example: "\"kabkota\"" },
+    Key { name: "fields", example: "{ nama = \"keep\" }" },
+];
+
+#[derive(Clone, Copy)]
+enum Word {
+    Keep,
+    Drop,
+    Mask,
+    Year,
+    Age,
+    Fixed,
+    Token,
+}
+
+const WORDS: &[(&str, Word)] = &[
+    ("keep", Word::Keep),
+    ("drop", Word::Drop),
+    ("mask", Word::Mask),
+    ("year", Word::Year),
+    ("age", Word::Age),
+    ("fixed", Word::Fixed),
+    ("token", Word::Token),
+];
+
+const ACTION: Key = Key { name: "action", example: "\"keep\"" };
+const AS: Key = Key { name: "as", example: "\"usia\"" };
+const AT: Key = Key { name: "at", example: "2024-02-14" };
+const FIRST: Key = Key { name: "first", example: "12" };
+const LAST: Key = Key { name: "last", example: "4" };
+const TEXT: Key = Key { name: "text", example: "\"-\"" };
+
+impl Word {
+    /// What a rule with this action may hold.
+    fn keys(self) -> &'static [Key] {
+        match self {
+            Self::Drop => &[ACTION],
+            Self::Keep | Self::Year | Self::Token => &[ACTION, AS],
+            Self::Mask => &[ACTION, FIRST, LAST, AS],
+            Self::Age => &[ACTION, AT, AS],
+            Self::Fixed => &[ACTION, TEXT, AS],
+        }
+    }
+}
+
+pub(super) fn read_levels() -> Vec<(&'static str, Level)> {
+    Level::ALL.iter().map(|level| (level.as_str(), *level)).collect()
+}
+
+/// Reads one `[[role]]`. Masks are put into `sights` even where the rest of the role is wrong.
+pub(super) fn read(
+    table: &At<&DeTable<'_>>,
+    sights: &mut Vec<At<Sight>>,
+    problems: &mut Problems<'_>,
+) -> Option<RoleRule> {
+    let keys = Keys::open(table.value, table.span.clone(), "`[[role]]`", ROLE_KEYS, problems);
+    let role = keys.need_text("role", problems).and_then(|text| {
+        let role = text.value.parse::<Role>();
+        if let Err(error) = &role {
+            problems.push(
+                Problem::at(text.span, error.to_string()).help("write the word that tokens carry as `role`"),
+            );
+        }
+        role.ok()
+    });
+    let level =
+        keys.need_text("level", problems).and_then(|text| word("level", &text, &read_levels(), problems));
+    keys.need("fields", problems);
+    let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
+    Some(RoleRule { role: role?, level: level?, fields: fields? })
+}
+
+fn read_fields(
+    table: &At<&DeTable<'_>>,
+    sights: &mut Vec<At<Sight>>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<FieldRule>> {
+    let mut entries: Vec<_> = table.value.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    let mut fields: Vec<FieldRule> = Vec::new();
+    let mut emitted: Vec<At<FieldName>> = Vec::new();
+    let mut sound = true;
+    for (name, value) in entries {
+        let name = At { value: name.get_ref().as_ref(), span: name.span() };
+        let Some(rule) = read_rule(&name, value, problems) else {
+            sound = false;
+            continue;
+        };
+        if let Action::Mask(mask) = &rule.action {
+            let sight = Sight { field: rule.name.clone(), mask: *mask };
+            sights.push(At { value: sight, span: name.span.clone() });
+        }
+        if rule.action != Action::Drop {
+            if let Some(first) = emitted.iter().find(|known| known.value == *rule.emitted()) {
+                problems.push(
+                    Problem::at(
+                        name.span.clone(),
+                        format!("two fields leave as {}", quote(first.value.as_str())),
+                    )
+                    .note(format!("first at line {}", problems.line(first.span.start)))
+                    .help("give one of the two another name by `as`, or drop it"),
+                );
+                sound = false;
+            }
+            emitted.push(At { value: rule.emitted().clone(), span: name.span });
+        }
+        fields.push(rule);
+    }
+    if sound && emitted.is_empty() {
+        let what = if fields.is_empty() { "names no field" } else { "drops every field" };
+        problems.push(
+            Problem::at(table.span.clone(), format!("the role {what}, so that its copy would be empty"))
+                .help("name what the role may have, or remove the role: a role without a rule is denied"),
+        );
+        sound = false;
+    }
+    sound.then_some(fields)
+}
+
+fn read_rule(
+    name: &At<&str>,
+    value: &Spanned<DeValue<'_>>,
+    problems: &mut Problems<'_>,
+) -> Option<FieldRule> {
+    let field = read_name("the field's name", name, problems);
+    let (action, emit_as) = match value.get_ref() {
+        DeValue::String(text) => {
+            let text = At { value: text.as_ref(), span: value.span() };
+            (read_word(name.value, &text, problems)?, None)
+        }
+        DeValue::Table(table) => read_settings(name.value, table, value.span(), problems)?,
+        other => {
+            problems.push(
+                Problem::at(
+                    value.span(),
+                    format!("the rule of {} is of type {}", quote(name.value), other.type_str()),
+                )
+                .help("write an action such as `\"keep\"` or `{ action = \"mask\", first = 12 }`"),
+            );
+            return None;
+        }
+    };
+    if action == Action::Keep && is_number(name.value) {
+        problems.push(
+            Problem::at(value.span(), format!("{} would leave in full", quote(name.value)))
+                .note("the whole number may be inspected at KPU's office; no copy holds it")
+                .help("write `{ action = \"mask\", first = 6 }`, `\"token\"` or `\"drop\"`"),
+        );
+        return None;
+    }
+    Some(FieldRule { name: field?, action, emit_as })
+}
+
+/// Whether a field, by one of its names, holds a NIK or NKK.
+fn is_number(name: &str) -> bool {
+    NUMBER_NAMES.iter().any(|number| name.eq_ignore_ascii_case(number))
+}
+
+fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
+    let name = text.value.parse::<FieldName>();
+    if let Err(error) = &name {
+        problems.push(
+            Problem::at(text.span.clone(), format!("{what} is malformed: {error}"))
+                .help("spell it exactly as the source does; names of another form never leave"),
+        );
+    }
+    name.ok()
+}
+
+/// An action that is written as a word alone.
+fn read_word(field: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<Action> {
+    let (what, example) = match word("action", text, WORDS, problems)? {
+        Word::Keep => return Some(Action::Keep),
+        Word::Drop => return Some(Action::Drop),
+        Word::Mask => return Some(Action::Mask(Mask { first: 0, last: 0 })),
+        Word::Year => return Some(Action::Year),
+        Word::Token => return Some(Action::Token),
+        Word::Age => ("a date `at` and a name `as`", "{ action = \"age\", at = 2024-02-14, as = \"usia\" }"),
+        Word::Fixed => ("a `text`", "{ action = \"fixed\", text = \"-\" }"),
+    };
+    problems.push(
+        Problem::at(text.span.clone(), format!("{} for {} needs {what}", quote(text.value), quote(field)))
+            .help(format!("write `{example}`")),
+    );
+    None
+}
+
+/// An action with settings: `{ action = "mask", first = 12 }`.
+fn read_settings(
+    field: &str,
+    table: &DeTable<'_>,
+    span: Range<usize>,
+    problems: &mut Problems<'_>,
+) -> Option<(Action, Option<FieldName>)> {
+    let Some(text) = table.get("action") else {
+        problems.push(
+            Problem::at(span, format!("the rule of {} has no `action`", quote(field)))
+                .help("write it like `{ action = \"mask\", first = 12 }`"),
+        );
+        return None;
+    };
+    let Some(text) = text.get_ref().as_str().map(|value| At { value, span: text.span() }) else {
+        problems.push(
+            Problem::at(text.span(), format!("the action of {} is not a string", quote(field)))
+                .help("write it like `{ action = \"mask\", first = 12 }`"),
+        );
+        return None;
+    };
+    let chosen = word("action", &text, WORDS, problems)?;
+    let keys = Keys::open(table, span, format!("`{}`", text.value), chosen.keys(), problems);
+    let emit_as = match keys.text("as", problems) {
+        Some(name) => Some(read_name("the name after `as`", &name, problems)?),
+        None if keys.get("as").is_some() => return None,
+        None => None,
+    };
+    let action = match chosen {
+        Word::Keep => Action::Keep,
+        Word::Drop => Action::Drop,
+        Word::Year => Action::Year,
+        Word::Token => Action::Token,
+        Word::Mask => Action::Mask(read_mask(&keys, problems)?),
+        Word::Age => {
+            // A number of years under the name of a birth date would be read as a date.
+            let named = keys.need("as", problems).is_some();
+            let at = keys.need_date("at", problems)?.value;
+            named.then_some(Action::Age { at })?
+        }
+        Word::Fixed => Action::Fixed(read_fixed(&keys, problems)?),
+    };
+    Some((action, emit_as))
+}
+
+fn read_mask(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Mask> {
+    let mut digits = |name| match keys.number(name, problems) {
+        Some(number) => Some(number.value),
+        None => keys.get(name).is_none().then_some(0),
+    };
+    let (first, last) = (digits("first"), digits("last"));
+    let (first, last) = (first?, last?);
+    let fits = first.checked_add(last).is_some_and(|shown| shown < NUMBER_DIGITS as u64);
+    match (u8::try_from(first), u8::try_from(last)) {
+        (Ok(first), Ok(last)) if fits => Some(Mask { first, last }),
+        _ => {
+            problems.push(
+                Problem::at(keys.span(), "the mask hides nothing")
+                    .note(format!(
+                        "a number has {NUMBER_DIGITS} digits, of which the first {first} and the last {last} stay"
+                    ))
+                    .help("let fewer digits stay, such as `first = 6`"),
+            );
+            None
+        }
+    }
+}
+
+fn read_fixed(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<String> {
+    let text = keys.need_text("text", problems)?;
+    let wrong = if text.value.len() > FIXED_BYTES_MAX {
+        "is longer than 256 bytes"
+    } else if text.value.chars().any(char::is_control) {
+        "holds a control character"
+    } else if holds_long_number(text.value) {
+        "holds 16 digits in a row, which no copy may show"
+    } else {
+        return Some(text.value.to_owned());
+    };
+    problems.push(
+        Problem::at(text.span, format!("the fixed text {wrong}")).help("write a short word such as `\"-\"`"),
+    );
+    None
+}

@@ -1,0 +1,375 @@
+//! `[[route]]`: which paths are answered, by which methods, and how the source's body is built.
+//!
+//! ```toml
+//! [[route]]
+//! path = "/dpt/{wilayah}.csv"
+//! methods = ["GET"]
+//! format = "csv"
+//! delimiter = ";"
+//! media_types = ["text/csv"]
+//! row_area = "kode_tps"
+//! [route.parameters]
+//! tps = "tps"
+//! ```
+
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::quote;
+use super::file::{Problem, Problems};
+use super::keys::{At, Key, Keys, word};
+use super::template::Template;
+use crate::domain::{FieldName, Format, Formulas, MediaType, Method, Records};
+
+/// What a parameter's value has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// An area inside the asked one.
+    Wilayah,
+    /// A polling station inside the asked area.
+    Tps,
+    /// One to nine digits, which is too short for a NIK.
+    Number,
+}
+
+/// Where an ask says which area it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum AreaPlace {
+    Path,
+    Parameter(String),
+}
+
+/// One route. What it does not list is denied.
+#[derive(Debug)]
+pub struct Route {
+    pub(super) template: Template,
+    pub(super) methods: Vec<Method>,
+    pub(super) area: AreaPlace,
+    pub(super) parameters: Vec<(String, ParameterKind)>,
+    pub(super) format: Format,
+    pub(super) media_types: Vec<String>,
+    pub(super) row_area: FieldName,
+}
+
+impl Route {
+    pub fn template(&self) -> &str {
+        self.template.as_str()
+    }
+
+    pub fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    /// The parameter that holds the area, where the path does not.
+    pub fn wilayah_parameter(&self) -> Option<&str> {
+        match &self.area {
+            AreaPlace::Path => None,
+            AreaPlace::Parameter(name) => Some(name),
+        }
+    }
+
+    pub fn parameters(&self) -> &[(String, ParameterKind)] {
+        &self.parameters
+    }
+
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// Essences the source may give its body, such as `text/csv`.
+    pub fn media_types(&self) -> &[String] {
+        &self.media_types
+    }
+
+    /// The field that says where a row belongs.
+    pub fn row_area(&self) -> &FieldName {
+        &self.row_area
+    }
+}
+
+const ROUTE_KEYS: &[Key] = &[
+    Key { name: "path", example: "\"/dpt/{wilayah}.csv\"" },
+    Key { name: "methods", example: "[\"GET\"]" },
+    Key { name: "wilayah_parameter", example: "\"wilayah\"" },
+    Key { name: "parameters", example: "{ tps = \"tps\" }" },
+    Key { name: "format", example: "\"csv\"" },
+    Key { name: "delimiter", example: "\";\"" },
+    Key { name: "formulas", example: "\"neutralise\"" },
+    Key { name: "records", example: "\"array\"" },
+    Key { name: "media_types", example: "[\"text/csv\"]" },
+    Key { name: "row_area", example: "\"kode_tps\"" },
+];
+
+const ENVELOPE_KEYS: &[Key] =
+    &[Key { name: "envelope", example: "\"data\"" }, Key { name: "keep", example: "[\"jumlah\"]" }];
+
+const METHODS: &[(&str, Method)] = &[("GET", Method::Get), ("HEAD", Method::Head)];
+
+const KINDS: &[(&str, ParameterKind)] =
+    &[("wilayah", ParameterKind::Wilayah), ("tps", ParameterKind::Tps), ("number", ParameterKind::Number)];
+
+const FORMULAS: &[(&str, Formulas)] =
+    &[("neutralise", Formulas::Neutralise), ("keep", Formulas::Keep), ("abort", Formulas::Abort)];
+
+const DELIMITERS: &[(&str, u8)] = &[(",", b','), (";", b';'), ("|", b'|'), ("\t", b'\t')];
+
+#[derive(Clone, Copy)]
+enum FormatWord {
+    Csv,
+    Ndjson,
+    Json,
+}
+
+const FORMATS: &[(&str, FormatWord)] =
+    &[("csv", FormatWord::Csv), ("ndjson", FormatWord::Ndjson), ("json", FormatWord::Json)];
+
+/// Reads one `[[route]]`. Its template is put into `templates` even where the rest of the route is wrong.
+pub(super) fn read(
+    table: &At<&DeTable<'_>>,
+    templates: &mut Vec<At<Template>>,
+    problems: &mut Problems<'_>,
+) -> Option<Route> {
+    let keys = Keys::open(table.value, table.span.clone(), "`[[route]]`", ROUTE_KEYS, problems);
+    let template = read_template(&keys, problems);
+    if let Some(template) = &template {
+        templates.push(At { value: template.value.clone(), span: template.span.clone() });
+    }
+    let area = read_area_place(&keys, template.as_ref(), problems);
+    let methods = read_methods(&keys, problems);
+    let parameters = read_parameters(&keys, problems);
+    let format = read_format(&keys, problems);
+    let media_types = read_media_types(&keys, problems);
+    let row_area =
+        keys.need_text("row_area", problems).and_then(|text| read_field("row_area", &text, problems));
+    Some(Route {
+        template: template?.value,
+        methods: methods?,
+        area: area?,
+        parameters: parameters?,
+        format: format?,
+        media_types: media_types?,
+        row_area: row_area?,
+    })
+}
+
+fn read_template(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<At<Template>> {
+    let text = keys.need_text("path", problems)?;
+    match Template::read(text.value) {
+        Ok(value) => Some(At { value, span: text.span }),
+        Err(error) => {
+            problems.push(
+                Problem::at(text.span, format!("the path {error}"))
+                    .help("write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"),
+            );
+            None
+        }
+    }
+}
+
+fn read_area_place(
+    keys: &Keys<'_>,
+    template: Option<&At<Template>>,
+    problems: &mut Problems<'_>,
+) -> Option<AreaPlace> {
+    let text = keys.text("wilayah_parameter", problems);
+    let in_path = template?.value.has_area();
+    match text {
+        Some(text) if in_path => {
+            problems.push(
+                Problem::at(text.span, "the area stands in the path and in a parameter")
+                    .help("remove `wilayah_parameter`, or `{wilayah}` from the path"),
+            );
+            None
+        }
+        Some(text) => read_parameter_name(&text, problems).map(AreaPlace::Parameter),
+        None if in_path => Some(AreaPlace::Path),
+        None if keys.get("wilayah_parameter").is_some() => None,
+        None => {
+            problems.push(
+                Problem::at(template?.span.clone(), "the route does not say where the area stands")
+                    .help("put `{wilayah}` into the path or add `wilayah_parameter = \"wilayah\"`"),
+            );
+            None
+        }
+    }
+}
+
+fn read_parameter_name(text: &At<&str>, problems: &mut Problems<'_>) -> Option<String> {
+    let plain = text.value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    if plain && !text.value.is_empty() && text.value.len() <= 64 {
+        return Some(text.value.to_owned());
+    }
+    problems.push(
+        Problem::at(text.span.clone(), "a parameter's name has 1 to 64 letters, digits, `-`, `.`, `_`, `~`")
+            .help("spell it as the source does; a name of another form can never be asked for"),
+    );
+    None
+}
+
+fn read_methods(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<Method>> {
+    let texts = keys.need_texts("methods", problems)?;
+    if texts.is_empty() {
+        problems.push(
+            Problem::at(keys.get("methods")?.span(), "`methods` is empty")
+                .help("write `methods = [\"GET\"]`, or remove the route"),
+        );
+        return None;
+    }
+    let methods: Vec<_> = texts.iter().map(|text| word("methods", text, METHODS, problems)).collect();
+    methods.into_iter().collect()
+}
+
+fn read_parameters(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<(String, ParameterKind)>> {
+    if keys.get("parameters").is_none() {
+        return Some(Vec::new());
+    }
+    let table = keys.table("parameters", problems)?;
+    let mut entries: Vec<_> = table.value.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    let area = keys.get("wilayah_parameter").and_then(|value| value.get_ref().as_str());
+    let mut parameters = Vec::new();
+    let mut sound = true;
+    for (name, value) in entries {
+        let text = At { value: name.get_ref().as_ref(), span: name.span() };
+        let known = read_parameter_name(&text, problems);
+        if Some(text.value) == area {
+            problems.push(
+                Problem::at(text.span, "the parameter of the area is listed again")
+                    .help("remove it here; `wilayah_parameter` already allows it"),
+            );
+            sound = false;
+        }
+        let kind = match value.get_ref().as_str() {
+            Some(written) => word("parameters", &At { value: written, span: value.span() }, KINDS, problems),
+            None => {
+                problems.push(keys.wrong_type("parameters", "a table of types", value));
+                None
+            }
+        };
+        match (known, kind) {
+            (Some(name), Some(kind)) => parameters.push((name, kind)),
+            _ => sound = false,
+        }
+    }
+    sound.then_some(parameters)
+}
+
+fn read_format(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Format> {
+    let text = keys.need_text("format", problems)?;
+    let format = word("format", &text, FORMATS, problems)?;
+    let strangers: &[&str] = match format {
+        FormatWord::Csv => &["records"],
+        FormatWord::Json => &["delimiter", "formulas"],
+        FormatWord::Ndjson => &["delimiter", "formulas", "records"],
+    };
+    let mut sound = true;
+    for name in ["delimiter", "formulas", "records"] {
+        if let (true, Some(value)) = (strangers.contains(&name), keys.get(name)) {
+            problems.push(
+                Problem::at(value.span(), format!("`{name}` says nothing to the format `{}`", text.value))
+                    .help(format!("remove `{name}`, or change `format`")),
+            );
+            sound = false;
+        }
+    }
+    let format = match format {
+        FormatWord::Csv => {
+            let delimiter = choose(keys, "delimiter", DELIMITERS, b',', problems);
+            let formulas = choose(keys, "formulas", FORMULAS, Formulas::Neutralise, problems);
+            Format::Csv { delimiter: delimiter?, formulas: formulas? }
+        }
+        FormatWord::Ndjson => Format::Ndjson,
+        FormatWord::Json => Format::Json(read_records(keys, problems)?),
+    };
+    sound.then_some(format)
+}
+
+/// A word under a key that may be absent.
+fn choose<T: Copy>(
+    keys: &Keys<'_>,
+    name: &'static str,
+    words: &[(&'static str, T)],
+    default: T,
+    problems: &mut Problems<'_>,
+) -> Option<T> {
+    match keys.text(name, problems) {
+        Some(text) => word(name, &text, words, problems),
+        None => keys.get(name).is_none().then_some(default),
+    }
+}
+
+fn read_records(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Records> {
+    let value = keys.need("records", problems)?;
+    match value.get_ref() {
+        DeValue::String(text) => {
+            let text = At { value: text.as_ref(), span: value.span() };
+            let object = word("records", &text, &[("array", false), ("object", true)], problems)?;
+            Some(if object { Records::Object } else { Records::Array })
+        }
+        DeValue::Table(table) => read_envelope(table, value.span(), problems),
+        _ => {
+            problems.push(keys.wrong_type(
+                "records",
+                "`\"array\"`, `\"object\"` or `{ envelope = \"data\" }`",
+                value,
+            ));
+            None
+        }
+    }
+}
+
+fn read_envelope(
+    table: &DeTable<'_>,
+    span: std::ops::Range<usize>,
+    problems: &mut Problems<'_>,
+) -> Option<Records> {
+    let keys = Keys::open(table, span, "`records`", ENVELOPE_KEYS, problems);
+    let field = keys.need_text("envelope", problems).and_then(|text| read_field("envelope", &text, problems));
+    let texts = if keys.get("keep").is_some() { keys.need_texts("keep", problems)? } else { Vec::new() };
+    let keep: Vec<Option<FieldName>> = texts.iter().map(|text| read_field("keep", text, problems)).collect();
+    let field = field?;
+    let keep: Vec<FieldName> = keep.into_iter().collect::<Option<_>>()?;
+    if let Some(at) = keep.iter().position(|name| *name == field) {
+        problems.push(
+            Problem::at(texts[at].span.clone(), "the records are kept a second time, without any rule")
+                .help("remove it from `keep`; the records leave by the rules of the role"),
+        );
+        return None;
+    }
+    Some(Records::Envelope { field, keep })
+}
+
+fn read_field(key: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
+    let name = text.value.parse::<FieldName>();
+    if let Err(error) = &name {
+        problems.push(
+            Problem::at(text.span.clone(), format!("`{key}` is not a field: {error}"))
+                .help("spell it exactly as the source does"),
+        );
+    }
+    name.ok()
+}
+
+fn read_media_types(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<String>> {
+    let texts = keys.need_texts("media_types", problems)?;
+    if texts.is_empty() {
+        problems.push(
+            Problem::at(keys.get("media_types")?.span(), "`media_types` is empty")
+                .help("list what the source calls its body, such as `text/csv`"),
+        );
+        return None;
+    }
+    let mut sound = true;
+    for text in &texts {
+        if MediaType::read(text.value).ok().is_none_or(|media| media.essence() != text.value) {
+            problems.push(
+                Problem::at(
+                    text.span.clone(),
+                    format!("{} is not the bare name of a media type", quote(text.value)),
+                )
+                .help("write it in lower case and without parameters, such as `text/csv`"),
+            );
+            sound = false;
+        }
+    }
+    sound.then(|| texts.iter().map(|text| text.value.to_owned()).collect())
+}
