@@ -51,7 +51,7 @@ impl fmt::Display for Stage {
 }
 
 /// The formal act that fixed the list: election, stage and version. A release is of exactly one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Determination {
     pub dataset: Dataset,
     /// Such as `pemilu-2024`.

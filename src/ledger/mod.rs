@@ -1,1 +1,323 @@
-//! (being built)
+//! The tamper-evident record of every copy handed over.
+//!
+//! `release` opens a release here before the source is asked and closes it before the last byte leaves; both
+//! are durable when they return. The record is a Merkle tree in the public formats of C2SP (`tlog-tiles`,
+//! `tlog-checkpoint`), so that a party, a court or a rival can check it with tools we did not write; see
+//! `docs/ledger-format.md`.
+//!
+//! What always holds: an answer is given only for what is on disk; every opened release is closed, by its
+//! owner, by being dropped, or by the next start; nobody waits longer than the deadline, and nothing queues
+//! without a bound.
+
+pub mod anchor;
+mod book;
+pub mod checkpoint;
+pub mod entry;
+mod error;
+pub mod key;
+mod release;
+mod stamper;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+mod writer;
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::sync::oneshot;
+
+pub use entry::{Completion, Entry, Intent, Outcome, Refusal, ReplicaStart};
+pub use error::LedgerError;
+pub use key::{Signer, Verifier};
+pub use release::{Closing, OpenRelease};
+
+use anchor::Anchor;
+use book::Book;
+use entry::{Cause, Genesis, Started};
+use stamper::Stamper;
+use writer::{Append, Gauge, Message, Then, Writer};
+
+use crate::domain::{Clock, Digest, Random};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Head, NewEntry};
+
+/// Names of the ledger's files in its directory.
+pub const DATABASE_FILE: &str = "ledger.sqlite";
+pub const ANCHOR_FILE: &str = "ledger.anchor";
+pub const KEY_FILE: &str = "ledger-key.pem";
+const LOCK_FILE: &str = "ledger.lock";
+
+/// How long shutting down may take.
+const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
+
+pub struct LedgerOptions {
+    pub directory: PathBuf,
+    /// Where the latest checkpoint is kept outside the database: best on another disk.
+    pub anchor: PathBuf,
+    pub signer: Signer,
+    /// The name of this process among others that write to the same ledger.
+    pub replica: String,
+    /// How long an append may take before it counts as failed.
+    pub append_deadline: Duration,
+    /// Entries that may wait, the reserved places of open releases included.
+    pub queue_entries_max: usize,
+    /// Bytes of entries that may wait; closing entries are let in beyond it.
+    pub queue_bytes_max: usize,
+}
+
+impl LedgerOptions {
+    pub fn new(directory: impl Into<PathBuf>, signer: Signer) -> Self {
+        let directory = directory.into();
+        Self {
+            anchor: directory.join(ANCHOR_FILE),
+            directory,
+            signer,
+            replica: "main".to_owned(),
+            append_deadline: Duration::from_secs(2),
+            queue_entries_max: 8_192,
+            queue_bytes_max: 16 << 20,
+        }
+    }
+}
+
+/// The open ledger. Clones share it.
+#[derive(Clone)]
+pub struct Ledger(Arc<Shared>);
+
+struct Shared {
+    queue: mpsc::Sender<Message>,
+    stamper: Arc<Stamper>,
+    gauge: Arc<Gauge>,
+    append_deadline: Duration,
+    queue_bytes_max: usize,
+    dropped_refusals: AtomicU64,
+    /// The thread, and its reserved place for being asked to end.
+    thread: Mutex<Option<(OwnedPermit<Message>, JoinHandle<()>)>>,
+}
+
+impl Ledger {
+    /// Makes a new ledger: the first entry, a checkpoint and the anchor are durable when it returns. Refuses a
+    /// directory that holds one already.
+    pub fn init(
+        directory: &Path,
+        signer: &Signer,
+        operator: &str,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<(), LedgerError> {
+        let database = directory.join(DATABASE_FILE);
+        let _lock = lock(directory)?;
+        if database.exists() {
+            return Err(LedgerError::Exists { directory: directory.to_owned() });
+        }
+        let stamper = Stamper::new("init", clock, random)?;
+        let genesis = Genesis {
+            origin: signer.name().to_owned(),
+            vkeys: vec![signer.vkey()],
+            operator: operator.to_owned(),
+        };
+        let genesis = stamper.write(&Entry::Genesis(genesis))?;
+        // Under another name until it is whole, so that a crash leaves no half ledger behind.
+        let unfinished = directory.join("ledger.sqlite.new");
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| LedgerError::File { path, source: Arc::new(source) }
+        };
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&unfinished)(error)),
+            _ => {}
+        }
+        let empty = Head { size: 0, root: tree::empty_root(), checkpoint: String::new() };
+        let mut book = Book::first(Box::new(SqliteStore::create(&unfinished, &empty)?), signer);
+        book.begin()?;
+        book.commit(&[genesis])?;
+        let checkpoint = book.checkpoint().to_owned();
+        drop(book); // moves the write-ahead log into the database
+        let anchor = directory.join(ANCHOR_FILE);
+        anchor::write(&anchor, &checkpoint).map_err(at(&anchor))?;
+        fs::rename(&unfinished, &database).map_err(at(&database))?;
+        anchor::sync_directory_of(&database).map_err(at(&database))
+    }
+
+    /// Opens a ledger that exists. Its newest part is checked against its signature and its anchor;
+    /// `replica.start` and the closing entries of releases that an earlier process left open are durable when
+    /// it returns.
+    pub fn open(
+        options: LedgerOptions,
+        start: ReplicaStart,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, LedgerError> {
+        let database = options.directory.join(DATABASE_FILE);
+        if !database.exists() {
+            return Err(LedgerError::Missing { directory: options.directory });
+        }
+        let connect = move || {
+            let store = SqliteStore::open(&database)?;
+            Ok(Box::new(store) as Box<dyn crate::store::Store>)
+        };
+        Self::open_with(options, start, clock, random, Box::new(connect))
+    }
+
+    fn open_with(
+        options: LedgerOptions,
+        start: ReplicaStart,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        connect: writer::Connect,
+    ) -> Result<Self, LedgerError> {
+        let lock = lock(&options.directory)?;
+        let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
+        let anchor = writer::read_anchor(&options.anchor)?;
+        let mut book = Book::open(connect()?, &options.signer, &anchor)?;
+        begin_boot(&mut book, &stamper, start)?;
+
+        let file_error = |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
+        let anchor = Anchor::start(options.anchor.clone()).map_err(file_error)?;
+        anchor.follow(book.checkpoint().to_owned());
+        // One more place than asked for: the one to end with.
+        let (sender, queue) = mpsc::channel(options.queue_entries_max.max(2) + 1);
+        let place = reserve(&sender)?;
+        let gauge = Arc::new(Gauge::default());
+        gauge.is_writable.store(true, Ordering::Release);
+        let writer = Writer {
+            queue,
+            connect,
+            signer: options.signer,
+            anchor_path: options.anchor.clone(),
+            anchor,
+            stamper: Arc::clone(&stamper),
+            gauge: Arc::clone(&gauge),
+            live: HashSet::new(),
+        };
+        let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+            let _lock = lock;
+            writer.run(book);
+        });
+        let thread = thread.map_err(file_error)?;
+        Ok(Self(Arc::new(Shared {
+            queue: sender,
+            stamper,
+            gauge,
+            append_deadline: options.append_deadline,
+            queue_bytes_max: options.queue_bytes_max,
+            dropped_refusals: AtomicU64::new(0),
+            thread: Mutex::new(Some((place, thread))),
+        })))
+    }
+
+    /// Opens a release: its intent is durable when this returns. On an error nothing may be released; should
+    /// the intent have been stored all the same, it is closed as failed.
+    pub async fn open_release(&self, intent: Intent) -> Result<OpenRelease, LedgerError> {
+        let shared = &*self.0;
+        self.check_room()?;
+        let id = intent.release;
+        let entry = shared.stamper.write(&Entry::Intent(Box::new(intent)))?;
+        let place = reserve(&shared.queue)?;
+        let end_place = reserve(&shared.queue)?;
+        let (stamper, gauge) = (Arc::clone(&shared.stamper), Arc::clone(&shared.gauge));
+        let release = OpenRelease::new(id, end_place, stamper, gauge, shared.append_deadline);
+        let (taker, answer) = oneshot::channel();
+        self.send(place, entry, Then::HandOver(Box::new(release), taker));
+        release::wait(answer, shared.append_deadline).await.map(|release| release.deliver())
+    }
+
+    /// Records a refusal if there is room, without waiting. `false`: it was dropped, and counted.
+    pub fn refuse(&self, refusal: Refusal) -> bool {
+        let queued = self.check_room().and_then(|()| {
+            let entry = self.0.stamper.write(&Entry::Refused(Box::new(refusal)))?;
+            self.send(reserve(&self.0.queue)?, entry, Then::Nothing);
+            Ok(())
+        });
+        if queued.is_err() {
+            self.0.dropped_refusals.fetch_add(1, Ordering::Relaxed);
+        }
+        queued.is_ok()
+    }
+
+    /// Refusals that found no room since the start.
+    pub fn dropped_refusals(&self) -> u64 {
+        self.0.dropped_refusals.load(Ordering::Relaxed)
+    }
+
+    /// Whether appends can succeed. `false` from a failure of the store until it is opened anew.
+    pub fn is_writable(&self) -> bool {
+        self.0.gauge.is_writable.load(Ordering::Acquire) && !self.0.queue.is_closed()
+    }
+
+    /// Stores what is queued and closes the ledger. Releases still open are reconciled by the next start.
+    pub async fn shut_down(self) {
+        let taken = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((place, thread)) = taken else { return };
+        let (done, ended) = oneshot::channel();
+        place.send(Message::ShutDown(done));
+        if tokio::time::timeout(SHUT_DOWN_MAX, ended).await.is_ok() {
+            // It said its last word; what is left of it takes no time.
+            let _ = thread.join();
+        } else {
+            tracing::error!("the ledger did not close in time");
+        }
+    }
+
+    fn check_room(&self) -> Result<(), LedgerError> {
+        if !self.0.gauge.is_writable.load(Ordering::Acquire) {
+            return Err(LedgerError::NotWritable);
+        }
+        if self.0.gauge.queued_bytes.load(Ordering::Relaxed) > self.0.queue_bytes_max {
+            return Err(LedgerError::QueueFull);
+        }
+        Ok(())
+    }
+
+    fn send(&self, place: OwnedPermit<Message>, entry: NewEntry, then: Then) {
+        self.0.gauge.send(place, Append { entry, closes: None, then });
+    }
+}
+
+fn reserve(queue: &mpsc::Sender<Message>) -> Result<OwnedPermit<Message>, LedgerError> {
+    queue.clone().try_reserve_owned().map_err(|error| match error {
+        TrySendError::Full(_) => LedgerError::QueueFull,
+        TrySendError::Closed(_) => LedgerError::ShutDown,
+    })
+}
+
+/// One process at a time; the lock goes with the file.
+fn lock(directory: &Path) -> Result<File, LedgerError> {
+    let path = directory.join(LOCK_FILE);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file_error = |source| LedgerError::File { path: path.clone(), source: Arc::new(source) };
+    let file = opened.map_err(file_error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::Held { directory: directory.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(file_error(error)),
+    }
+}
+
+/// Appends what a process says first, and closes what the one before it left open.
+fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result<(), LedgerError> {
+    let found = book.head();
+    let index = found.size.saturating_sub(1);
+    let last = book.reader().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
+    let (before, _) = Entry::read(&last.leaf)?;
+    let started = Started {
+        start,
+        head_size: found.size,
+        head_root: Digest(found.root),
+        previous_boot: before.boot,
+    };
+    let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
+    entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
+    book.begin()?;
+    book.commit(&entries)?;
+    Ok(())
+}

@@ -1,1 +1,160 @@
-//! (being built)
+//! Where the record rests. The store keeps exact bytes and moves them atomically; it knows nothing of what an
+//! entry says, how hashes are made or who signs.
+//!
+//! The store is not trusted: who changes it can stop us, but not change a delivered record unseen. What it
+//! must do is tell the truth about durability: when [`Store::commit`] returns without an error, the batch
+//! survives a power cut.
+
+pub mod sqlite;
+
+use thiserror::Error;
+
+/// Why the store could not do what was asked. After any of these the connection is not to be used again:
+/// whether the last batch was stored is known only after opening anew.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the database reported an error")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the database engine is version {found}, and older ones than {needed} can lose commits")]
+    Engine { found: String, needed: &'static str },
+    #[error("the database did not accept the setting `{name}`")]
+    Setting { name: &'static str },
+    #[error("the database is not a ledger of this format")]
+    Format,
+    #[error("the head was moved by someone else: expected {expected} entries, found {found}")]
+    HeadMoved { expected: u64, found: u64 },
+    #[error("a number does not fit the database")]
+    Number,
+}
+
+/// The state of the whole ledger after its last batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub size: u64,
+    pub root: [u8; 32],
+    /// The signed note over size and root, verbatim.
+    pub checkpoint: String,
+}
+
+/// What one may ask for without reading every entry. Drawn from the leaf by `ledger`, and checked against it
+/// by `log verify`: the leaf is the record, this is its index card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    pub kind: &'static str,
+    pub ts_ms: u64,
+    pub release: Option<[u8; 16]>,
+    pub party: Option<String>,
+    pub wilayah: Option<String>,
+    pub outcome: Option<&'static str>,
+    pub code: Option<String>,
+    pub turn: Turn,
+}
+
+/// What an entry does to the release it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Turn {
+    #[default]
+    Nothing,
+    Opens,
+    Closes,
+}
+
+/// An entry to be stored: its exact bytes and its card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntry {
+    pub leaf: Vec<u8>,
+    pub card: Card,
+}
+
+/// An entry as stored. The card's words are owned here, since nobody vouches for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    pub index: u64,
+    pub leaf: Vec<u8>,
+    pub card: StoredCard,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCard {
+    pub kind: String,
+    pub ts_ms: u64,
+    pub release: Option<[u8; 16]>,
+    pub party: Option<String>,
+    pub wilayah: Option<String>,
+    pub outcome: Option<String>,
+    pub code: Option<String>,
+}
+
+impl StoredCard {
+    /// Whether this is the card that the entry's own bytes give.
+    pub fn is_of(&self, card: &Card) -> bool {
+        self.kind == card.kind
+            && self.ts_ms == card.ts_ms
+            && self.release == card.release
+            && self.party == card.party
+            && self.wilayah == card.wilayah
+            && self.outcome.as_deref() == card.outcome
+            && self.code == card.code
+    }
+}
+
+/// A tile of hashes: rewritten while it fills, never again once it holds 256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    pub level: u8,
+    pub index: u64,
+    pub hashes: Vec<u8>,
+}
+
+/// What one commit stores: all of it or nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// The index of the first entry: the size of the head that [`Store::begin`] returned.
+    pub first: u64,
+    pub entries: &'a [NewEntry],
+    pub tiles: &'a [Tile],
+    pub head: &'a Head,
+}
+
+/// What to look for; everything named must hold. `Default` finds all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub kind: Option<String>,
+    pub release: Option<[u8; 16]>,
+    pub party: Option<String>,
+    /// This area and all inside it.
+    pub wilayah: Option<String>,
+    pub outcome: Option<String>,
+    /// From this moment on, and before that one.
+    pub from_ms: Option<u64>,
+    pub until_ms: Option<u64>,
+}
+
+pub trait Reader {
+    fn head(&mut self) -> Result<Head, StoreError>;
+
+    /// Up to `count` entries from index `from` on, in order. A missing index leaves a gap.
+    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// The hashes of a tile, as many as there are.
+    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The releases opened and not closed, with the index of the entry that opened each, by index.
+    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
+
+    /// Up to `count` entries that match, from index `from` on, in order.
+    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+}
+
+pub trait Store: Reader + Send {
+    /// Takes the only right to append and returns the head to build upon. A shared store waits here for other
+    /// replicas, so a caller gathers its batch afterwards.
+    fn begin(&mut self) -> Result<Head, StoreError>;
+
+    /// Stores the batch and gives the right back. Durable when it returns `Ok`.
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError>;
+
+    /// Housekeeping that may take a while; called when there is time (`idle`) and now and then when there is
+    /// none.
+    fn tidy(&mut self, idle: bool) -> Result<(), StoreError>;
+}

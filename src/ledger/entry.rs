@@ -1,0 +1,449 @@
+//! What the ledger says: one struct for each type of entry, and the exact bytes of a leaf.
+//!
+//! ```json
+//! {"v":1,"type":"release.refused","ts":"2024-06-21T02:00:00.000Z","replica":"main","boot":"5c..","nonce":"9f..",
+//!  "requester":null,"client_id":null,"role":"partai","party":null,"code":"wilayah_outside",..}
+//! ```
+//!
+//! A leaf is compact JSON with its keys in the order of the structs here; absent values are `null`. The bytes
+//! are hashed as stored: nobody writes them a second time. Reading is strict: a leaf that would not be written
+//! the same way again is refused. No leaf holds voter data, and each has 128 random bits, since its hash is
+//! public and what it says could otherwise be guessed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::{Determination, Digest, Level, Party, ReleaseId, Role, Wilayah};
+use crate::store::{Card, NewEntry, Turn};
+
+/// A leaf's length stands in two bytes in the public format.
+pub const ENTRY_BYTES_MAX: usize = 65_535;
+const VERSION: u8 = 1;
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EntryError {
+    #[error("it has {bytes} bytes and an entry has at most {ENTRY_BYTES_MAX}")]
+    TooLarge { bytes: usize },
+    #[error("it is not JSON of the ledger's form (line {line}, column {column})")]
+    Json { line: usize, column: usize },
+    #[error("it has version {found}, and this program knows version {VERSION}")]
+    Version { found: u8 },
+    #[error("it has a type this program does not know")]
+    Type,
+    #[error("its time is not one")]
+    Time,
+    #[error("its bytes are not the ones this program writes for what they say")]
+    Form,
+}
+
+impl From<serde_json::Error> for EntryError {
+    /// The place and not the text: the text may quote what was read.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json { line: error.line(), column: error.column() }
+    }
+}
+
+/// `log.genesis`: the first entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    pub origin: String,
+    pub vkeys: Vec<String>,
+    pub operator: String,
+}
+
+/// What a process says of itself when it opens the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaStart {
+    pub build: String,
+    pub config_digest: Digest,
+    pub policy_digest: Digest,
+}
+
+/// `replica.start`: durable before the process serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    #[serde(flatten)]
+    pub start: ReplicaStart,
+    #[serde(with = "wide")]
+    pub head_size: u64,
+    pub head_root: Digest,
+    /// The boot that wrote the entry before this one.
+    pub previous_boot: String,
+}
+
+/// `replica.resumed`: the store failed, was opened anew, and this is what it held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    #[serde(with = "wide")]
+    pub head_size: u64,
+    pub head_root: Digest,
+}
+
+/// `release.intent`: durable before the source is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    pub release: ReleaseId,
+    /// The token's `sub`.
+    pub requester: String,
+    pub client_id: String,
+    /// The token's `jti`.
+    pub token_id: String,
+    pub role: Role,
+    pub level: Level,
+    pub party: Option<Party>,
+    pub mandate: Option<String>,
+    pub wilayah: Wilayah,
+    /// The route's template, never the path itself.
+    pub route: String,
+    pub determination: Determination,
+    /// Emitted name and action of every field, such as `["nik", "mask(12,0)"]`.
+    pub fields: Vec<(String, String)>,
+    pub legal_basis: String,
+    pub policy: String,
+    pub policy_digest: Digest,
+    /// Digest of path and parameters with a salt.
+    #[serde(with = "hex32")]
+    pub ask_digest: [u8; 32],
+    pub media_type: String,
+    /// At most this much leaves before the next grant; none: no bound was set.
+    #[serde(with = "wide_option")]
+    pub ceiling_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The whole copy was handed over.
+    Complete,
+    /// A part was, visibly cut off.
+    Aborted,
+    /// Nothing was sent to the requester.
+    Failed,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Aborted => "aborted",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a release ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Completion {
+    pub outcome: Outcome,
+    /// A stable code.
+    pub cause: Option<String>,
+    /// 0: no answer was begun.
+    pub status: u16,
+    #[serde(with = "wide")]
+    pub rows_in: u64,
+    #[serde(with = "wide")]
+    pub rows_out: u64,
+    #[serde(with = "wide")]
+    pub rows_withheld: u64,
+    /// Values the sweep hid.
+    #[serde(with = "wide")]
+    pub swept: u64,
+    /// Bytes given to the connection: an upper bound on what arrived.
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
+    #[serde(with = "wide_option")]
+    pub first_byte_ms: Option<u64>,
+    #[serde(with = "wide_option")]
+    pub last_byte_ms: Option<u64>,
+}
+
+/// `release.complete`: durable before the last chunk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    #[serde(flatten)]
+    pub completion: Completion,
+}
+
+/// `release.refused`: best effort, since only intents gate data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub requester: Option<String>,
+    pub client_id: Option<String>,
+    pub role: Option<Role>,
+    pub party: Option<Party>,
+    pub code: String,
+    pub status: u16,
+    pub route: Option<String>,
+    pub wilayah: Option<Wilayah>,
+}
+
+/// `release.reconciled`: closes a release whose end nobody could record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconciled {
+    pub release: ReleaseId,
+    #[serde(with = "wide")]
+    pub intent: u64,
+    pub cause: Cause,
+    /// What can have left at least and at most.
+    #[serde(with = "wide")]
+    pub bytes_min: u64,
+    #[serde(with = "wide_option")]
+    pub bytes_max: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The process ended while the release was open.
+    ProcessEnded,
+    /// The store failed when the release was to be closed.
+    StoreFailed,
+}
+
+impl Cause {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::ProcessEnded => "process_ended",
+            Self::StoreFailed => "store_failed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    Genesis(Genesis),
+    ReplicaStart(Started),
+    ReplicaResumed(Resumed),
+    Intent(Box<Intent>),
+    Complete(Box<Closed>),
+    Refused(Box<Refusal>),
+    Reconciled(Reconciled),
+}
+
+/// What every entry begins with, besides its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    pub ts_ms: u64,
+    pub replica: String,
+    /// Random name of the process that wrote the entry.
+    pub boot: String,
+    pub nonce: [u8; 16],
+}
+
+#[derive(Serialize, Deserialize)]
+struct Common<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+    ts: String,
+    replica: String,
+    boot: String,
+    nonce: String,
+}
+
+impl Entry {
+    /// The word for this type in the leaf.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Genesis(_) => "log.genesis",
+            Self::ReplicaStart(_) => "replica.start",
+            Self::ReplicaResumed(_) => "replica.resumed",
+            Self::Intent(_) => "release.intent",
+            Self::Complete(_) => "release.complete",
+            Self::Refused(_) => "release.refused",
+            Self::Reconciled(_) => "release.reconciled",
+        }
+    }
+
+    /// The leaf's exact bytes and its index card.
+    pub fn write(&self, stamp: &Stamp) -> Result<NewEntry, EntryError> {
+        let common = Common {
+            v: VERSION,
+            kind: self.kind().into(),
+            ts: write_time(stamp.ts_ms)?,
+            replica: stamp.replica.clone(),
+            boot: stamp.boot.clone(),
+            nonce: hex(&stamp.nonce),
+        };
+        let mut leaf = Vec::with_capacity(1_024);
+        serde_json::to_writer(&mut leaf, &common)?;
+        // `{common}{own}` becomes `{common,own}`.
+        leaf.pop();
+        let joint = leaf.len();
+        match self {
+            Self::Genesis(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::ReplicaStart(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::ReplicaResumed(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Intent(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Complete(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Refused(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Reconciled(own) => serde_json::to_writer(&mut leaf, own)?,
+        }
+        leaf[joint] = b',';
+        if leaf.len() > ENTRY_BYTES_MAX {
+            return Err(EntryError::TooLarge { bytes: leaf.len() });
+        }
+        Ok(NewEntry { leaf, card: self.card(stamp.ts_ms) })
+    }
+
+    /// Reads a leaf and holds it against what would be written for it.
+    pub fn read(leaf: &[u8]) -> Result<(Stamp, Self), EntryError> {
+        let common: Common<'_> = serde_json::from_slice(leaf)?;
+        if common.v != VERSION {
+            return Err(EntryError::Version { found: common.v });
+        }
+        let entry = match &*common.kind {
+            "log.genesis" => Self::Genesis(serde_json::from_slice(leaf)?),
+            "replica.start" => Self::ReplicaStart(serde_json::from_slice(leaf)?),
+            "replica.resumed" => Self::ReplicaResumed(serde_json::from_slice(leaf)?),
+            "release.intent" => Self::Intent(serde_json::from_slice(leaf)?),
+            "release.complete" => Self::Complete(serde_json::from_slice(leaf)?),
+            "release.refused" => Self::Refused(serde_json::from_slice(leaf)?),
+            "release.reconciled" => Self::Reconciled(serde_json::from_slice(leaf)?),
+            _ => return Err(EntryError::Type),
+        };
+        let nonce = u128::from_str_radix(&common.nonce, 16).map_err(|_| EntryError::Form)?.to_be_bytes();
+        let stamp =
+            Stamp { ts_ms: read_time(&common.ts)?, replica: common.replica, boot: common.boot, nonce };
+        if entry.write(&stamp)?.leaf == leaf { Ok((stamp, entry)) } else { Err(EntryError::Form) }
+    }
+
+    /// The release this entry opens, and the intent it closes.
+    pub fn release(&self) -> Option<ReleaseId> {
+        match self {
+            Self::Intent(own) => Some(own.release),
+            Self::Complete(own) => Some(own.release),
+            Self::Reconciled(own) => Some(own.release),
+            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// What the store keeps beside the leaf so that it can be found.
+    pub fn card(&self, ts_ms: u64) -> Card {
+        let mut card = Card {
+            kind: self.kind(),
+            ts_ms,
+            release: self.release().map(|release| *release.as_bytes()),
+            party: None,
+            wilayah: None,
+            outcome: None,
+            code: None,
+            turn: Turn::Nothing,
+        };
+        match self {
+            Self::Intent(own) => {
+                card.party = own.party.as_ref().map(ToString::to_string);
+                card.wilayah = Some(own.wilayah.to_string());
+                card.turn = Turn::Opens;
+            }
+            Self::Complete(own) => {
+                card.outcome = Some(own.completion.outcome.as_str());
+                card.code.clone_from(&own.completion.cause);
+                card.turn = Turn::Closes;
+            }
+            Self::Reconciled(own) => {
+                card.outcome = Some("reconciled");
+                card.code = Some(own.cause.as_str().to_owned());
+                card.turn = Turn::Closes;
+            }
+            Self::Refused(own) => {
+                card.party = own.party.as_ref().map(ToString::to_string);
+                card.wilayah = own.wilayah.map(|wilayah| wilayah.to_string());
+                card.outcome = Some("refused");
+                card.code = Some(own.code.clone());
+            }
+            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) => {}
+        }
+        card
+    }
+}
+
+/// `2024-06-21T02:00:00.000Z`.
+pub fn write_time(unix_ms: u64) -> Result<String, EntryError> {
+    let ms = i64::try_from(unix_ms).map_err(|_| EntryError::Time)?;
+    let time = Timestamp::from_millisecond(ms).map_err(|_| EntryError::Time)?;
+    Ok(format!("{time:.3}"))
+}
+
+fn read_time(text: &str) -> Result<u64, EntryError> {
+    let time: Timestamp = text.parse().map_err(|_| EntryError::Time)?;
+    u64::try_from(time.as_millisecond()).map_err(|_| EntryError::Time)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Integers above 2^53 are written as strings, since many readers of JSON would round them.
+mod wide {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const EXACT_MAX: u64 = 1 << 53;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    pub(super) enum Written {
+        Number(u64),
+        Text(String),
+    }
+
+    impl Written {
+        pub(super) fn read<E: serde::de::Error>(self) -> Result<u64, E> {
+            match self {
+                Self::Number(number) => Ok(number),
+                Self::Text(text) => text.parse().map_err(E::custom),
+            }
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        if *number <= EXACT_MAX { serializer.serialize_u64(*number) } else { serializer.collect_str(number) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        Written::deserialize(deserializer)?.read()
+    }
+}
+
+mod wide_option {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::wide;
+
+    #[expect(clippy::ref_option, reason = "serde calls it so")]
+    pub(super) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        match number {
+            Some(number) => wide::serialize(number, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Option::<wide::Written>::deserialize(deserializer)?.map(wide::Written::read).transpose()
+    }
+}
+
+mod hex32 {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::domain::Digest;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
+        Digest(*bytes).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+        Digest::deserialize(deserializer).map(|digest| digest.0)
+    }
+}

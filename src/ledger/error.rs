@@ -1,0 +1,93 @@
+//! Why the ledger could not be opened or could not take an entry.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::checkpoint::CheckpointError;
+use super::entry::EntryError;
+use super::key::KeyError;
+use crate::store::StoreError;
+
+/// Cloned to everyone whose entry was in the batch that failed.
+#[derive(Debug, Clone, Error)]
+pub enum LedgerError {
+    #[error("the ledger's queue is full")]
+    QueueFull,
+    #[error("the ledger did not answer in time; the entry may have been stored all the same")]
+    Deadline,
+    #[error("the ledger cannot be written at present")]
+    NotWritable,
+    #[error("the ledger could not store a batch; whether it did is found out before the next one")]
+    Store(#[from] Arc<StoreError>),
+    #[error("the ledger was shut down")]
+    ShutDown,
+    #[error("no random numbers could be had")]
+    Random,
+    #[error("the entry cannot be written")]
+    Entry(#[from] EntryError),
+
+    #[error("there is no ledger in {}", directory.display())]
+    Missing { directory: PathBuf },
+    #[error("there is a ledger in {} already", directory.display())]
+    Exists { directory: PathBuf },
+    #[error("another process has the ledger in {} open", directory.display())]
+    Held { directory: PathBuf },
+    #[error("could not open the ledger's file {}", path.display())]
+    File { path: PathBuf, source: Arc<io::Error> },
+    #[error("the ledger's checkpoint is wrong")]
+    Checkpoint(#[from] CheckpointError),
+    #[error("entry {index} differs from the hash the ledger keeps of it, or is missing")]
+    EntryChanged { index: u64 },
+    #[error("the hashes the ledger keeps do not give the root it signed at {size} entries")]
+    Root { size: u64 },
+    #[error("entry {index} lies beyond the {size} entries the ledger signed")]
+    Beyond { index: u64, size: u64 },
+    #[error("the anchor says {anchored} entries but the ledger has {size}: an older copy was put back")]
+    RolledBack { anchored: u64, size: u64 },
+    #[error("the ledger's history up to entry {size} is not the one its anchor was made of")]
+    Forked { size: u64 },
+    #[error("the ledger's anchor is wrong")]
+    Anchor(#[source] CheckpointError),
+    #[error("the ledger's key could not be used")]
+    Key(#[from] Arc<KeyError>),
+}
+
+impl LedgerError {
+    /// A stable word for refusals and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::QueueFull | Self::Deadline => "ledger_busy",
+            Self::Entry(_) => "ledger_entry",
+            Self::NotWritable
+            | Self::Store(_)
+            | Self::ShutDown
+            | Self::Random
+            | Self::Missing { .. }
+            | Self::Exists { .. }
+            | Self::Held { .. }
+            | Self::File { .. }
+            | Self::Checkpoint(_)
+            | Self::EntryChanged { .. }
+            | Self::Root { .. }
+            | Self::Beyond { .. }
+            | Self::RolledBack { .. }
+            | Self::Forked { .. }
+            | Self::Anchor(_)
+            | Self::Key(_) => "ledger_unavailable",
+        }
+    }
+
+    /// Whether waiting a little may be enough.
+    pub fn is_busy(&self) -> bool {
+        self.code() == "ledger_busy"
+    }
+}
+
+impl From<StoreError> for LedgerError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}

@@ -1,0 +1,198 @@
+//! One release that the ledger holds open, and its end.
+//!
+//! What was opened is closed, whichever way we leave: the place in the writer's queue for the closing entry is
+//! reserved at opening, so closing needs no await and cannot find the queue full; and a release that is merely
+//! dropped closes itself as aborted, with what was counted until then.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::oneshot;
+
+use super::entry::{Closed, Completion, Entry, Outcome};
+use super::error::LedgerError;
+use super::stamper::Stamper;
+use super::writer::{Append, Gauge, Message, Then};
+use crate::domain::ReleaseId;
+use crate::domain::digest::Hasher;
+
+/// A release whose intent is durable. Counts what is handed over; see [`OpenRelease::sent`].
+pub struct OpenRelease {
+    id: ReleaseId,
+    index: u64,
+    /// Whether the one who asked has it; until then nothing can have been sent.
+    delivered: bool,
+    status: u16,
+    rows_in: u64,
+    rows_out: u64,
+    rows_withheld: u64,
+    swept: u64,
+    bytes: u64,
+    body: Hasher,
+    first_byte_ms: Option<u64>,
+    last_byte_ms: Option<u64>,
+    /// The reserved place in the queue; gone once the closing entry is on its way.
+    place: Option<OwnedPermit<Message>>,
+    stamper: Arc<Stamper>,
+    gauge: Arc<Gauge>,
+    deadline: Duration,
+}
+
+impl OpenRelease {
+    pub(super) fn new(
+        id: ReleaseId,
+        place: OwnedPermit<Message>,
+        stamper: Arc<Stamper>,
+        gauge: Arc<Gauge>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            id,
+            index: 0,
+            delivered: false,
+            status: 0,
+            rows_in: 0,
+            rows_out: 0,
+            rows_withheld: 0,
+            swept: 0,
+            bytes: 0,
+            body: Hasher::default(),
+            first_byte_ms: None,
+            last_byte_ms: None,
+            place: Some(place),
+            stamper,
+            gauge,
+            deadline,
+        }
+    }
+
+    pub fn id(&self) -> ReleaseId {
+        self.id
+    }
+
+    /// The index of the intent.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The status the requester was answered with.
+    pub fn answered(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// These bytes of the body are handed to the connection now.
+    pub fn sent(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.body.update(bytes);
+        self.bytes += bytes.len() as u64;
+        let now_ms = self.stamper.clock.unix_ms();
+        self.first_byte_ms.get_or_insert(now_ms);
+        self.last_byte_ms = Some(now_ms);
+    }
+
+    /// The rows so far: read from the source, handed over, withheld; and values the sweep hid.
+    pub fn rows(&mut self, read: u64, handed_over: u64, withheld: u64, swept: u64) {
+        self.rows_in = read;
+        self.rows_out = handed_over;
+        self.rows_withheld = withheld;
+        self.swept = swept;
+    }
+
+    /// The account so far, as it would be closed with.
+    pub fn account(&self, outcome: Outcome, cause: Option<&str>) -> Completion {
+        Completion {
+            outcome,
+            cause: cause.map(str::to_owned),
+            status: self.status,
+            rows_in: self.rows_in,
+            rows_out: self.rows_out,
+            rows_withheld: self.rows_withheld,
+            swept: self.swept,
+            bytes: self.bytes,
+            body_sha256: self.body.digest(),
+            first_byte_ms: self.first_byte_ms,
+            last_byte_ms: self.last_byte_ms,
+        }
+    }
+
+    /// Closes the release. The entry is queued when this returns and durable when the future resolves; dropping
+    /// the future loses nothing.
+    pub fn close(mut self, completion: Completion) -> Closing {
+        let (told, answer) = oneshot::channel();
+        let queued = self.queue(completion, Then::Tell(told));
+        let deadline = self.deadline;
+        Closing(Box::pin(async move {
+            queued?;
+            wait(answer, deadline).await
+        }))
+    }
+
+    fn queue(&mut self, completion: Completion, then: Then) -> Result<(), LedgerError> {
+        let Some(place) = self.place.take() else { return Err(LedgerError::ShutDown) };
+        let closed = Closed { release: self.id, intent: self.index, completion };
+        let entry = self.stamper.write(&Entry::Complete(Box::new(closed)))?;
+        self.gauge.send(place, Append { entry, closes: Some(self.id), then });
+        Ok(())
+    }
+
+    /// The intent became entry `index`.
+    pub(super) fn stored(&mut self, index: u64) {
+        self.index = index;
+    }
+
+    pub(super) fn deliver(mut self) -> Self {
+        self.delivered = true;
+        self
+    }
+
+    /// The intent was not acknowledged, so there is nothing of ours to close.
+    pub(super) fn forget(mut self) {
+        self.place = None;
+    }
+}
+
+impl Drop for OpenRelease {
+    fn drop(&mut self) {
+        if self.place.is_none() {
+            return;
+        }
+        let account = if self.delivered {
+            self.account(Outcome::Aborted, Some("requester_left"))
+        } else {
+            // Whoever asked stopped waiting before the intent was durable.
+            self.account(Outcome::Failed, Some("deadline"))
+        };
+        if let Err(error) = self.queue(account, Then::Nothing) {
+            tracing::error!(release = %self.id, %error, "a release could not be closed; the next start will");
+        }
+    }
+}
+
+/// Resolves to the index of the closing entry once it is durable.
+#[must_use = "the entry is queued, but only awaiting tells when it is durable"]
+pub struct Closing(Pin<Box<dyn Future<Output = Result<u64, LedgerError>> + Send>>);
+
+impl Future for Closing {
+    type Output = Result<u64, LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(context)
+    }
+}
+
+/// The writer's answer, or an error when it takes too long.
+pub(super) async fn wait<T>(
+    answer: oneshot::Receiver<Result<T, LedgerError>>,
+    deadline: Duration,
+) -> Result<T, LedgerError> {
+    match tokio::time::timeout(deadline, answer).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(LedgerError::ShutDown),
+        Err(_) => Err(LedgerError::Deadline),
+    }
+}

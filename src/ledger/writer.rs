@@ -1,0 +1,304 @@
+//! The one thread that appends. It takes what waits in the queue, stores it in one commit, and only then wakes
+//! those who wait: while one batch is on its way to the disk the next one gathers, so no timer is needed.
+//!
+//! After any error of the store nothing more is acknowledged. The connection is closed, and once a second the
+//! book is opened anew on what is really there; the failed batch stays unacknowledged, and releases whose end
+//! was lost with it are reconciled. A first entry of our own must be durable before we accept others again.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{OwnedPermit, Receiver};
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::oneshot;
+
+use super::anchor::Anchor;
+use super::book::Book;
+use super::entry::{Cause, Entry, Reconciled, Resumed};
+use super::error::LedgerError;
+use super::key::Signer;
+use super::release::OpenRelease;
+use super::stamper::Stamper;
+use crate::domain::{Digest, ReleaseId};
+use crate::store::{NewEntry, Store, StoreError};
+
+/// Most entries and bytes in one commit.
+const BATCH_ENTRIES_MAX: usize = 1_024;
+const BATCH_BYTES_MAX: usize = 1 << 20;
+/// How long a failed store is left alone, and how often those who ask meanwhile are answered.
+const BACK_OFF: Duration = Duration::from_secs(1);
+const BACK_OFF_STEP: Duration = Duration::from_millis(20);
+
+pub(super) enum Message {
+    Append(Append),
+    /// Store what is queued, end, and say so.
+    ShutDown(oneshot::Sender<()>),
+}
+
+pub(super) struct Append {
+    pub(super) entry: NewEntry,
+    /// The release that this entry closes.
+    pub(super) closes: Option<ReleaseId>,
+    pub(super) then: Then,
+}
+
+/// What to do once the entry is durable.
+pub(super) enum Then {
+    Nothing,
+    Tell(oneshot::Sender<Result<u64, LedgerError>>),
+    /// Hand the release over. When nobody takes it any more it closes itself, as any dropped release does.
+    HandOver(Box<OpenRelease>, oneshot::Sender<Result<Box<OpenRelease>, LedgerError>>),
+}
+
+/// What the writer shares with those who queue.
+#[derive(Default)]
+pub(super) struct Gauge {
+    pub(super) is_writable: AtomicBool,
+    /// Bytes of leaves in the queue.
+    pub(super) queued_bytes: AtomicUsize,
+}
+
+impl Gauge {
+    /// Queues an entry at its reserved place.
+    pub(super) fn send(&self, place: OwnedPermit<Message>, append: Append) {
+        self.queued_bytes.fetch_add(append.entry.leaf.len(), Ordering::Relaxed);
+        place.send(Message::Append(append));
+    }
+}
+
+/// Opens the store anew.
+pub(super) type Connect = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send>;
+
+pub(super) struct Writer {
+    pub(super) queue: Receiver<Message>,
+    pub(super) connect: Connect,
+    pub(super) signer: Signer,
+    pub(super) anchor_path: PathBuf,
+    pub(super) anchor: Anchor,
+    pub(super) stamper: Arc<Stamper>,
+    pub(super) gauge: Arc<Gauge>,
+    /// Releases handed over whose closing entry has not come by.
+    pub(super) live: HashSet<ReleaseId>,
+}
+
+impl Writer {
+    /// Runs until shut down or until nobody can queue any more.
+    pub(super) fn run(mut self, book: Book) {
+        let mut book = Some(book);
+        let mut end = None;
+        while end.is_none() {
+            book = match book {
+                Some(open) => self.work(open, &mut end),
+                None => self.recover(&mut end),
+            };
+        }
+        self.queue.close();
+        while let (Some(open), false) = (book.take(), self.queue.is_empty()) {
+            book = self.work(open, &mut end);
+        }
+        // Close the database and write the last anchor before anyone is told that we are done.
+        drop(book);
+        drop(self.anchor);
+        if let Some(End::Asked(done)) = end {
+            let _ = done.send(());
+        }
+    }
+
+    /// Waits for one message and stores it with all that came meanwhile.
+    fn work(&mut self, book: Book, end: &mut Option<End>) -> Option<Book> {
+        let first = match self.queue.blocking_recv() {
+            Some(Message::Append(append)) => append,
+            Some(Message::ShutDown(done)) => {
+                *end = Some(End::Asked(done));
+                return Some(book);
+            }
+            None => {
+                *end = Some(End::Alone);
+                return Some(book);
+            }
+        };
+        let mut book = self.store(book, |queue| gather(first, queue, end))?;
+        match book.tidy(self.queue.is_empty()) {
+            Ok(()) => Some(book),
+            Err(error) => self.fail(&error.into()),
+        }
+    }
+
+    /// Stores one batch and answers everyone in it.
+    fn store(
+        &mut self,
+        mut book: Book,
+        batch: impl FnOnce(&mut Receiver<Message>) -> Vec<Append>,
+    ) -> Option<Book> {
+        let begun = book.begin();
+        let (entries, afterwards): (Vec<_>, Vec<_>) = batch(&mut self.queue)
+            .into_iter()
+            .map(|append| (append.entry, (append.closes, append.then)))
+            .unzip();
+        let bytes = entries.iter().map(|entry| entry.leaf.len()).sum();
+        self.gauge.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        // Whether or not their end is stored now, these are no longer anyone's.
+        for closes in afterwards.iter().filter_map(|(closes, _)| closes.as_ref()) {
+            self.live.remove(closes);
+        }
+        match begun.and_then(|()| book.commit(&entries)) {
+            Ok(first) => {
+                self.anchor.follow(book.checkpoint().to_owned());
+                for (index, (_, then)) in (first..).zip(afterwards) {
+                    self.acknowledge(index, then);
+                }
+                Some(book)
+            }
+            Err(error) => {
+                let error = LedgerError::from(error);
+                let failed = self.fail(&error);
+                for (_, then) in afterwards {
+                    refuse(then, &error);
+                }
+                failed
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, index: u64, then: Then) {
+        match then {
+            Then::Nothing => {}
+            Then::Tell(told) => drop(told.send(Ok(index))),
+            Then::HandOver(mut release, taker) => {
+                release.stored(index);
+                self.live.insert(release.id());
+                // When the taker is gone the release is dropped here and queues its own end.
+                drop(taker.send(Ok(release)));
+            }
+        }
+    }
+
+    fn fail(&self, error: &LedgerError) -> Option<Book> {
+        self.gauge.is_writable.store(false, Ordering::Release);
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, cause, "the ledger's store failed; nothing is released until it is opened anew");
+        None
+    }
+
+    /// Answers everyone with an error for a while, then tries to open the book on what is there.
+    fn recover(&mut self, end: &mut Option<End>) -> Option<Book> {
+        for _ in 0..BACK_OFF.as_millis() / BACK_OFF_STEP.as_millis() {
+            loop {
+                match self.queue.try_recv() {
+                    Ok(Message::Append(append)) => {
+                        self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
+                        if let Some(closes) = append.closes {
+                            self.live.remove(&closes);
+                        }
+                        refuse(append.then, &LedgerError::NotWritable);
+                    }
+                    Ok(Message::ShutDown(done)) => {
+                        *end = Some(End::Asked(done));
+                        return None;
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        *end = Some(End::Alone);
+                        return None;
+                    }
+                }
+            }
+            thread::sleep(BACK_OFF_STEP);
+        }
+        match self.open_anew() {
+            Ok(book) => {
+                self.gauge.is_writable.store(true, Ordering::Release);
+                tracing::warn!("the ledger's store works again");
+                Some(book)
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn open_anew(&self) -> Result<Book, LedgerError> {
+        let store = (self.connect)()?;
+        let anchor = read_anchor(&self.anchor_path)?;
+        let mut book = Book::open(store, &self.signer, &anchor)?;
+        let found = book.head();
+        let resumed = Resumed { head_size: found.size, head_root: Digest(found.root) };
+        let mut entries = vec![self.stamper.write(&Entry::ReplicaResumed(resumed))?];
+        entries.extend(reconcile(&mut book, &self.stamper, Cause::StoreFailed, &self.live)?);
+        book.begin()?;
+        book.commit(&entries)?;
+        self.anchor.follow(book.checkpoint().to_owned());
+        Ok(book)
+    }
+}
+
+/// Why the thread ends.
+pub(super) enum End {
+    Asked(oneshot::Sender<()>),
+    Alone,
+}
+
+/// All that waits, up to the limits of a batch.
+fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Option<End>) -> Vec<Append> {
+    let mut bytes = first.entry.leaf.len();
+    let mut batch = vec![first];
+    while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
+        match queue.try_recv() {
+            Ok(Message::Append(append)) => {
+                bytes += append.entry.leaf.len();
+                batch.push(append);
+            }
+            Ok(Message::ShutDown(done)) => {
+                *end = Some(End::Asked(done));
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    batch
+}
+
+fn refuse(then: Then, error: &LedgerError) {
+    match then {
+        Then::Nothing => {}
+        Then::Tell(told) => drop(told.send(Err(error.clone()))),
+        Then::HandOver(release, taker) => {
+            release.forget();
+            drop(taker.send(Err(error.clone())));
+        }
+    }
+}
+
+/// Closing entries for the releases that the store holds open and that are not `live`.
+pub(super) fn reconcile(
+    book: &mut Book,
+    stamper: &Stamper,
+    cause: Cause,
+    live: &HashSet<ReleaseId>,
+) -> Result<Vec<NewEntry>, LedgerError> {
+    let mut entries = Vec::new();
+    for (_, index) in book.reader().open_releases()? {
+        let leaf = book.reader().entries(index, 1)?.pop().filter(|entry| entry.index == index);
+        let leaf = leaf.ok_or(LedgerError::EntryChanged { index })?.leaf;
+        let Ok((_, Entry::Intent(intent))) = Entry::read(&leaf) else {
+            return Err(LedgerError::EntryChanged { index });
+        };
+        if !live.contains(&intent.release) {
+            entries.push(stamper.write(&Entry::Reconciled(Reconciled {
+                release: intent.release,
+                intent: index,
+                cause,
+                bytes_min: 0,
+                bytes_max: intent.ceiling_bytes,
+            }))?);
+        }
+    }
+    Ok(entries)
+}
+
+pub(super) fn read_anchor(path: &std::path::Path) -> Result<String, LedgerError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| LedgerError::File { path: path.to_owned(), source: Arc::new(error) })
+}

@@ -1,0 +1,313 @@
+//! The ledger in one `SQLite` file: one writer, any number of readers beside it (write-ahead log).
+//!
+//! The engine's own safety settings are set and read back; a database that does not take them is refused.
+//! Automatic checkpoints are off, so that a commit's time is its own fsync; [`Store::tidy`] moves pages when
+//! there is time. Triggers stop a slip of ours from changing an entry. Against someone who holds the file
+//! they are no defence: that is what the tree, the signatures and the anchor are for.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, params_from_iter};
+
+use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredCard, StoredEntry, Turn};
+
+/// An older engine has a fault in its write-ahead log that can lose commits.
+const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
+/// "SALN": which program the file belongs to, and the format of its tables.
+const APPLICATION_ID: i64 = 0x5341_4C4E;
+const FORMAT: i64 = 1;
+/// How long to wait for a stranger who holds the write lock.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// Pages are moved out of the write-ahead log past this size: when idle, and in any case.
+const TIDY_IDLE_BYTES: usize = 1 << 20;
+const TIDY_BUSY_BYTES: usize = 16 << 20;
+/// About what a commit writes besides the entries and tiles: pages are written whole.
+const COMMIT_BYTES: usize = 8 * 4_096;
+/// Remembered prepared statements.
+const STATEMENTS: usize = 32;
+
+/// Reads one state of the ledger: what is appended later is not seen.
+#[derive(Debug)]
+pub struct SqliteReader {
+    connection: Connection,
+}
+
+impl SqliteReader {
+    /// Opens beside a running server, on what a crash left, or on a copy; changes nothing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let reader = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        reader.check_format()?;
+        reader.connection.execute_batch("BEGIN")?;
+        Ok(reader)
+    }
+
+    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        let found = rusqlite::version_number();
+        if found < ENGINE_NEEDED.0 {
+            return Err(StoreError::Engine {
+                found: rusqlite::version().to_owned(),
+                needed: ENGINE_NEEDED.1,
+            });
+        }
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+        Ok(Self { connection })
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let number = |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        if number("application_id")? == APPLICATION_ID && number("user_version")? == FORMAT {
+            Ok(())
+        } else {
+            Err(StoreError::Format)
+        }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn head(&mut self) -> Result<Head, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT size, root, checkpoint FROM head WHERE id = 1")?;
+        let (size, root, checkpoint) = statement
+            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?
+            .ok_or(StoreError::Format)?;
+        Ok(Head { size: unsigned(size)?, root, checkpoint })
+    }
+
+    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        self.find(&Filter::default(), from, count)
+    }
+
+    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2")?;
+        Ok(statement.query_row(params![level, signed(index)?], |row| row.get(0)).optional()?)
+    }
+
+    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT release, idx FROM open_release ORDER BY idx")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?)))).collect()
+    }
+
+    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        let (conditions, mut values) = conditions(filter)?;
+        values.push(Value::Integer(signed(from)?));
+        values.push(Value::Integer(count.into()));
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code FROM entry \
+             WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?"
+        ))?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_entry(row)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Our own words and `?` only: whatever came from outside is bound, never written into the statement.
+fn conditions(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
+    let text = |word: &String| Value::Text(word.clone());
+    let number = |ms: &u64| signed(*ms).map(Value::Integer);
+    let given = [
+        ("kind = ? AND ", filter.kind.as_ref().map(text)),
+        ("release = ? AND ", filter.release.map(|id| Value::Blob(id.to_vec()))),
+        ("party = ? AND ", filter.party.as_ref().map(text)),
+        // Stored codes are whole segments, so that a text prefix is containment.
+        ("instr(wilayah, ?) = 1 AND ", filter.wilayah.as_ref().map(text)),
+        ("outcome = ? AND ", filter.outcome.as_ref().map(text)),
+        ("ts_ms >= ? AND ", filter.from_ms.as_ref().map(number).transpose()?),
+        ("ts_ms < ? AND ", filter.until_ms.as_ref().map(number).transpose()?),
+    ];
+    let mut conditions = String::new();
+    let mut values = Vec::new();
+    for (condition, value) in given {
+        if let Some(value) = value {
+            conditions.push_str(condition);
+            values.push(value);
+        }
+    }
+    Ok((conditions, values))
+}
+
+fn read_entry(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
+    Ok(StoredEntry {
+        index: unsigned(row.get(0)?)?,
+        leaf: row.get(1)?,
+        card: StoredCard {
+            kind: row.get(2)?,
+            ts_ms: unsigned(row.get(3)?)?,
+            release: row.get(4)?,
+            party: row.get(5)?,
+            wilayah: row.get(6)?,
+            outcome: row.get(7)?,
+            code: row.get(8)?,
+        },
+    })
+}
+
+fn signed(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Number)
+}
+
+fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Number)
+}
+
+/// The one writer.
+#[derive(Debug)]
+pub struct SqliteStore {
+    reader: SqliteReader,
+    /// About how much the write-ahead log holds that the database does not.
+    unmoved_bytes: usize,
+}
+
+impl SqliteStore {
+    /// A new database with this empty head. The file must not exist.
+    pub fn create(path: &Path, empty: &Head) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let store = Self { reader: SqliteReader::connect(path, flags)?, unmoved_bytes: 0 };
+        let connection = &store.reader.connection;
+        store.set_up()?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        connection.execute_batch(include_str!("schema.sql"))?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "user_version", FORMAT)?;
+        connection.execute(
+            "INSERT INTO head (id, size, root, checkpoint) VALUES (1, ?1, ?2, ?3)",
+            params![signed(empty.size)?, empty.root, empty.checkpoint],
+        )?;
+        connection.execute_batch("COMMIT")?;
+        Ok(store)
+    }
+
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let store = Self { reader: SqliteReader::connect(path, flags)?, unmoved_bytes: 0 };
+        store.reader.check_format()?;
+        store.set_up()?;
+        Ok(store)
+    }
+
+    /// Sets what durability rests on and reads it back.
+    fn set_up(&self) -> Result<(), StoreError> {
+        let connection = &self.reader.connection;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(StoreError::Setting { name: "journal_mode" });
+        }
+        for (name, value) in [("synchronous", 2_i64), ("wal_autocheckpoint", 0), ("checkpoint_fullfsync", 1)] {
+            connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional()?;
+            let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+            if found != value {
+                return Err(StoreError::Setting { name });
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the database grow to this many pages and no more: a full disk for tests.
+    #[cfg(test)]
+    pub fn limit_pages(&self, pages: u32) {
+        let limit = self.reader.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        limit.expect("the pragma returns its value");
+    }
+}
+
+impl Reader for SqliteStore {
+    fn head(&mut self) -> Result<Head, StoreError> {
+        self.reader.head()
+    }
+
+    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        self.reader.entries(from, count)
+    }
+
+    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.reader.tile(level, index)
+    }
+
+    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        self.reader.open_releases()
+    }
+
+    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        self.reader.find(filter, from, count)
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&mut self) -> Result<Head, StoreError> {
+        self.reader.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.reader.head()
+    }
+
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let connection = &self.reader.connection;
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO entry (idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        let mut opens =
+            connection.prepare_cached("INSERT INTO open_release (release, idx) VALUES (?1, ?2)")?;
+        let mut closes = connection.prepare_cached("DELETE FROM open_release WHERE release = ?1")?;
+        for (index, entry) in (signed(batch.first)?..).zip(batch.entries) {
+            let card = &entry.card;
+            insert.execute(params![
+                index,
+                entry.leaf,
+                card.kind,
+                signed(card.ts_ms)?,
+                card.release,
+                card.party,
+                card.wilayah,
+                card.outcome,
+                card.code
+            ])?;
+            match card.turn {
+                Turn::Opens => opens.execute(params![card.release, index])?,
+                Turn::Closes => closes.execute(params![card.release])?,
+                Turn::Nothing => 0,
+            };
+            self.unmoved_bytes += 2 * entry.leaf.len();
+        }
+        let mut write = connection.prepare_cached(
+            "INSERT INTO tile (level, idx, hashes) VALUES (?1, ?2, ?3) \
+             ON CONFLICT (level, idx) DO UPDATE SET hashes = excluded.hashes WHERE hashes <> excluded.hashes",
+        )?;
+        for tile in batch.tiles {
+            write.execute(params![tile.level, signed(tile.index)?, tile.hashes])?;
+            self.unmoved_bytes += tile.hashes.len();
+        }
+        let moved = connection
+            .prepare_cached("UPDATE head SET size = ?1, root = ?2, checkpoint = ?3 WHERE size = ?4")?
+            .execute(params![signed(batch.head.size)?, batch.head.root, batch.head.checkpoint, signed(batch.first)?])?;
+        if moved != 1 {
+            let found = unsigned(connection.query_row("SELECT size FROM head", [], |row| row.get(0))?)?;
+            return Err(StoreError::HeadMoved { expected: batch.first, found });
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        self.unmoved_bytes += COMMIT_BYTES;
+        Ok(())
+    }
+
+    fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {
+        if self.unmoved_bytes < if idle { TIDY_IDLE_BYTES } else { TIDY_BUSY_BYTES } {
+            return Ok(());
+        }
+        self.unmoved_bytes = 0;
+        // Passive: readers are not waited for; what they still need stays in the log until the next time.
+        self.reader.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
