@@ -5,11 +5,16 @@
 
 pub mod admission;
 pub mod cli;
+pub mod config;
 pub mod demo;
+pub mod document;
 pub mod domain;
 pub mod identity;
 pub mod ledger;
 pub mod policy;
 pub mod redact;
+pub mod release;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod upstream;

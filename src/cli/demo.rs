@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use aws_lc_rs::rand::SystemRandom;
@@ -11,9 +12,9 @@ use serde_json::json;
 use super::print::{Failure, Outcome, OutputFormat};
 use super::serve::{Running, refuse, runtime, stop_signal};
 use crate::config;
-use crate::demo::{DemoToken, Roll, Site, SourceServer};
+use crate::demo::{DemoToken, ORIGIN, Roll, Site, SourceServer};
 use crate::domain::SystemClock;
-use crate::ledger::{Ledger, Signer};
+use crate::ledger::{KEY_FILE, Ledger, Signer};
 use crate::telemetry;
 
 #[derive(Debug, clap::Args)]
@@ -43,7 +44,7 @@ pub fn run(args: &Args) -> Outcome {
     let made = |error| Failure::caused("could not prepare the demo's folder", error);
     let site = Site::prepare(&args.dir, args.listen, &clock, &random).map_err(made)?;
     if !site.ledger().exists() {
-        make_ledger(&site, &clock, &random)?;
+        make_ledger(&site)?;
     }
     runtime()?.block_on(async {
         let roll = Roll::new(args.seed, args.voters);
@@ -51,9 +52,9 @@ pub fn run(args: &Args) -> Outcome {
             .await
             .map_err(|error| Failure::caused("could not start the demo's voter-data API", error))?;
         let policies = match &args.policies {
-            Some(path) => path.canonicalize().map_err(|error| {
-                Failure::caused(format!("could not find {}", path.display()), error)
-            })?,
+            Some(path) => path
+                .canonicalize()
+                .map_err(|error| Failure::caused(format!("could not find {}", path.display()), error))?,
             None => site.policies(),
         };
         let path = site.write_config(args.listen, source.address(), &policies).map_err(made)?;
@@ -75,13 +76,21 @@ pub fn run(args: &Args) -> Outcome {
     })
 }
 
-fn make_ledger(site: &Site, clock: &SystemClock, random: &SystemRandom) -> Result<(), Failure> {
+fn make_ledger(site: &Site) -> Result<(), Failure> {
     let made = |error| Failure::caused("could not make the demo's ledger", error);
     let directory = site.ledger();
-    std::fs::create_dir_all(&directory).map_err(|error| Failure::caused("could not make the demo's ledger", error))?;
-    let signer = Signer::generate("salinan.demo.example/ledger", random).map_err(made)?;
-    signer.save(&directory.join("ledger-key.pem")).map_err(made)?;
-    Ledger::init(&directory, &signer, "KPU Kabupaten 9901 (demo)", clock, random).map_err(made)
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| Failure::caused("could not make the demo's ledger", error))?;
+    let signer = Signer::generate(&directory.join(KEY_FILE), ORIGIN)
+        .map_err(|error| Failure::caused("could not make the ledger's key", error))?;
+    Ledger::init(
+        &directory,
+        &signer,
+        "KPU Kabupaten 9901 (demo)",
+        Arc::new(SystemClock),
+        Arc::new(SystemRandom::new()),
+    )
+    .map_err(made)
 }
 
 /// What the demo tells, to people or to scripts.
@@ -131,7 +140,10 @@ impl Facts<'_> {
         let mut out = anstream::stdout();
         let head = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
         let shown = |path: &Path| path.display().to_string();
-        writeln!(out, "{head}Salinan demo{head:#}: {voters} made-up voters in kabupaten {OWN}; Ctrl-C stops it.\n")?;
+        writeln!(
+            out,
+            "{head}Salinan demo{head:#}: {voters} made-up voters in kabupaten {OWN}; Ctrl-C stops it.\n"
+        )?;
         for (name, value) in [
             ("address", self.url("")),
             ("CA", shown(&self.site.ca())),
@@ -146,30 +158,47 @@ impl Facts<'_> {
             writeln!(out, "  {}={}", one.name.to_uppercase(), one.token)?;
         }
         let curl = |token: &str, rest: &str, path: &str| {
-            format!("curl -sS --cacert \"$CA\" -H \"Authorization: Bearer ${token}\" {rest}{}", self.url(path))
+            format!(
+                "curl -sS --cacert \"$CA\" -H \"Authorization: Bearer ${token}\" {rest}{}",
+                self.url(path)
+            )
         };
         let own = |suffix: &str| format!("/dpt/{OWN}.{suffix}");
         let steps = [
-            ("A party's copy: CSV, NDJSON, JSON", vec![
-                curl("PARTAI_KABKOTA", "-o copy.csv -D head.txt ", &own("csv")),
-                curl("PARTAI_KABKOTA", "-o copy.ndjson ", &own("ndjson")),
-                curl("PARTAI_KABKOTA", "-o copy.json ", &own("json")),
-            ]),
-            ("The same address as Bawaslu: another field set", vec![curl("BAWASLU", "-o bawaslu.csv ", &own("csv"))]),
-            ("A kecamatan's representative", vec![
-                curl("PARTAI_KECAMATAN", "-o kecamatan.csv ", &format!("/dpt/{OWN}01.csv")),
-            ]),
-            ("Refused: an area outside the mandate", vec![
-                curl("PARTAI_KABKOTA", "", &format!("/dpt/{OTHER}.csv")),
-            ]),
-            ("The receipt of the first copy", vec![
-                "RELEASE=$(tr -d '\\r' < head.txt | sed -n 's/^release-id: //p')".to_owned(),
-                curl("PARTAI_KABKOTA", "", "/receipts/").replace("/receipts/", "/receipts/\"$RELEASE\""),
-            ]),
-            ("What the auditor reads", vec![
-                format!("salinan log verify --dir {}", quoted(&shown(&self.site.ledger()))),
-                format!("salinan log query --dir {}", quoted(&shown(&self.site.ledger()))),
-            ]),
+            (
+                "A party's copy: CSV, NDJSON, JSON",
+                vec![
+                    curl("PARTAI_KABKOTA", "-o copy.csv -D head.txt ", &own("csv")),
+                    curl("PARTAI_KABKOTA", "-o copy.ndjson ", &own("ndjson")),
+                    curl("PARTAI_KABKOTA", "-o copy.json ", &own("json")),
+                ],
+            ),
+            (
+                "The same address as Bawaslu: another field set",
+                vec![curl("BAWASLU", "-o bawaslu.csv ", &own("csv"))],
+            ),
+            (
+                "A kecamatan's representative",
+                vec![curl("PARTAI_KECAMATAN", "-o kecamatan.csv ", &format!("/dpt/{OWN}01.csv"))],
+            ),
+            (
+                "Refused: an area outside the mandate",
+                vec![curl("PARTAI_KABKOTA", "", &format!("/dpt/{OTHER}.csv"))],
+            ),
+            (
+                "The receipt of the first copy",
+                vec![
+                    "RELEASE=$(tr -d '\\r' < head.txt | sed -n 's/^release-id: //p')".to_owned(),
+                    curl("PARTAI_KABKOTA", "", "/receipts/").replace("/receipts/", "/receipts/\"$RELEASE\""),
+                ],
+            ),
+            (
+                "What the auditor reads",
+                vec![
+                    format!("salinan log verify --dir {}", quoted(&shown(&self.site.ledger()))),
+                    format!("salinan log query --dir {}", quoted(&shown(&self.site.ledger()))),
+                ],
+            ),
         ];
         for (title, commands) in steps {
             writeln!(out, "\n{head}{title}{head:#}\n")?;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
+use crate::document::Diagnostic;
 use crate::domain::{Action, Determination, Digest, Level};
-use crate::policy::{Diagnostic, Policy, PolicyError, PolicySet};
+use crate::policy::{Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -32,6 +32,10 @@ pub struct Args {
 pub fn run(args: &Args) -> Outcome {
     let config = match config::load(&args.config) {
         Ok(config) => config,
+        Err(problems) if args.check => {
+            show(&problems)?;
+            return Ok(Answer::No);
+        }
         Err(problems) => return refuse(&problems),
     };
     if args.check {
@@ -46,14 +50,20 @@ pub fn run(args: &Args) -> Outcome {
     })
 }
 
-/// Prints all problems of the configuration; the answer to "can this be served" is no.
+/// Shows all problems of the configuration; nothing can be served.
 pub(super) fn refuse(problems: &[Diagnostic]) -> Outcome {
+    show(problems)?;
+    Err(Failure::new("nothing was started")
+        .help("mend the configuration, or look at it with `serve --check`"))
+}
+
+fn show(problems: &[Diagnostic]) -> Result<(), Failure> {
     let mut stderr = anstream::stderr();
     for problem in problems {
         writeln!(stderr, "{}\n", problem.render(true))?;
     }
-    writeln!(stderr, "{} found; nothing was started", count(problems.len()))?;
-    Ok(Answer::No)
+    writeln!(stderr, "{} found", count(problems.len()))?;
+    Ok(())
 }
 
 fn count(problems: usize) -> String {
@@ -97,12 +107,12 @@ impl Running {
     pub(super) async fn start(config: Config) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random = Arc::new(SystemRandom::new());
-        let upstream =
-            Upstream::new(config.upstream).map_err(|error| Failure::caused("could not set up the source", error))?;
+        let upstream = Upstream::new(config.upstream)
+            .map_err(|error| Failure::caused("could not set up the source", error))?;
         // Bound first: a second start on the same address must not leave a record in the ledger.
-        let listener = Listener::bind(config.listen)
-            .await
-            .map_err(|error| Failure::caused("could not start serving", error).help("is another one running?"))?;
+        let listener = Listener::bind(config.listen).await.map_err(|error| {
+            Failure::caused("could not start serving", error).help("is another one running?")
+        })?;
         let start = ReplicaStart {
             build: env!("CARGO_PKG_VERSION").to_owned(),
             config_digest: config.digest,

@@ -52,8 +52,11 @@ pub fn load(path: &Path) -> Result<Config, Vec<Diagnostic>> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = source
         .parse(&mut problems)
-        .and_then(|table| read(&Keys::top(&table, TOP, &mut problems), folder, &mut problems, &mut policy_problems))
-        .map(|config| Config { digest: Digest::of(source.text().as_bytes()), ..config });
+        .and_then(|table| {
+            let top = Keys::open(&table, 0..0, "the file", TOP, &mut problems);
+            read(&top, folder, &mut problems, &mut policy_problems)
+        })
+        .map(|config| Config { digest: Digest::of(source.text.as_bytes()), ..config });
     let mut found = problems.into_sorted();
     found.extend(policy_problems);
     match config {
@@ -69,16 +72,16 @@ fn read(
     policy_problems: &mut Vec<Diagnostic>,
 ) -> Option<Config> {
     // Every part is read before any is missed, so that one run finds the problems of all.
-    let server = need_section(top, "server", file::SERVER, problems)
-        .and_then(|keys| server(&keys, folder, problems));
+    let server =
+        need_section(top, "server", file::SERVER, problems).and_then(|keys| server(&keys, folder, problems));
     let verifier = need_section(top, "identity", file::IDENTITY, problems)
         .and_then(|keys| identity(&keys, folder, problems));
     let policy = need_section(top, "policy", file::POLICY, problems)
         .and_then(|keys| policy(&keys, folder, problems, policy_problems));
     let source = need_section(top, "source", file::SOURCE, problems)
         .and_then(|keys| upstream(&keys, folder, problems));
-    let ledger = need_section(top, "ledger", file::LEDGER, problems)
-        .and_then(|keys| ledger(&keys, folder, problems));
+    let ledger =
+        need_section(top, "ledger", file::LEDGER, problems).and_then(|keys| ledger(&keys, folder, problems));
     let none = DeTable::new();
     let admission = admission(&section(top, "admission", file::ADMISSION, &none, problems), problems);
     let trace = trace(&section(top, "trace", file::TRACE, &none, problems), problems);
@@ -208,11 +211,10 @@ fn upstream(
         }
         base.map(|base| At { value: base, span: text.span })
     });
-    let roots = keys
-        .get("ca")
-        .is_some()
-        .then(|| load_file(keys, "ca", folder, problems, pem::certificates))
-        .unwrap_or(Some(Vec::new()));
+    let roots = match keys.get("ca") {
+        Some(_) => load_file(keys, "ca", folder, problems, pem::certificates),
+        None => Some(Vec::new()),
+    };
     let options = UpstreamOptions {
         base: Uri::default(),
         roots: Vec::new(),
@@ -232,8 +234,10 @@ fn upstream(
         );
         return None;
     }
-    let limits =
-        redact::Limits { record_bytes_max: usize::try_from(record_bytes_max).unwrap_or(usize::MAX), ..default };
+    let limits = redact::Limits {
+        record_bytes_max: usize::try_from(record_bytes_max).unwrap_or(usize::MAX),
+        ..default
+    };
     Some((UpstreamOptions { base: url.value, roots, ..options }, limits))
 }
 
@@ -245,14 +249,11 @@ fn is_base(uri: &Uri) -> bool {
         && uri.query().is_none()
 }
 
-fn ledger(
-    keys: &Keys<'_>,
-    folder: &Path,
-    problems: &mut Problems<'_>,
-) -> Option<(LedgerOptions, MasterKey)> {
+fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<(LedgerOptions, MasterKey)> {
     let directory = need_path(keys, "directory", folder, problems);
+    let origin = keys.need_text("origin", problems)?;
     let signer = load_file(keys, "key", folder, problems, |path| {
-        Signer::load(path).map_err(|error| Unfit {
+        Signer::load(path, origin.value).map_err(|error| Unfit {
             what: format!("{} cannot be used: {error}{}", path.display(), causes(&error)),
             help: "`salinan log init` makes the ledger with its key",
         })

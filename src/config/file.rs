@@ -59,6 +59,7 @@ pub(super) const SOURCE: &[Key] = &[
 ];
 
 pub(super) const LEDGER: &[Key] = &[
+    Key { name: "origin", example: "\"kpu-9901.example/salinan\"" },
     Key { name: "directory", example: "\"ledger\"" },
     Key { name: "key", example: "\"ledger/ledger-key.pem\"" },
     Key { name: "master_key", example: "\"certs/master.key\"" },
@@ -95,7 +96,12 @@ pub(super) fn number(
 }
 
 /// A time in milliseconds, from 1 ms to an hour.
-pub(super) fn wait(keys: &Keys<'_>, name: &'static str, default: u64, problems: &mut Problems<'_>) -> Duration {
+pub(super) fn wait(
+    keys: &Keys<'_>,
+    name: &'static str,
+    default: u64,
+    problems: &mut Problems<'_>,
+) -> Duration {
     Duration::from_millis(number(keys, name, default, 1..=3_600_000, problems))
 }
 

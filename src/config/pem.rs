@@ -18,9 +18,11 @@ pub(super) struct Unfit {
 
 fn read(path: &Path) -> Result<Vec<u8>, Unfit> {
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)).map_err(|error| Unfit {
-        what: format!("could not read {}: {error}", path.display()),
-        help: "the path is meant from the folder of this file",
+    File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)).map_err(|error| {
+        Unfit {
+            what: format!("could not read {}: {error}", path.display()),
+            help: "the path is meant from the folder of this file",
+        }
     })?;
     Ok(bytes)
 }

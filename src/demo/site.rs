@@ -11,14 +11,16 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 use thiserror::Error;
 
 use crate::domain::{Clock, Digest, Level, Party, Random, ReleaseId, Role, Wilayah};
 use crate::identity::{Algorithm, Claims, SigningKey};
 
+/// The name of the demo's ledger.
+pub const ORIGIN: &str = "salinan.demo.example/ledger";
 const ISSUER: &str = "https://issuer.demo.example";
 const AUDIENCE: &str = "https://salinan.demo.example";
 /// Tokens live for a day, the server's certificate for ninety, the CA for ten years.
@@ -55,7 +57,12 @@ pub struct DemoToken {
 
 impl Site {
     /// Makes what is missing in `directory` and keeps what is there; the server's certificate is made anew.
-    pub fn prepare(directory: &Path, listen: SocketAddr, clock: &dyn Clock, random: &dyn Random) -> Result<Self, SiteError> {
+    pub fn prepare(
+        directory: &Path,
+        listen: SocketAddr,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Self, SiteError> {
         let failed = |source| SiteError::Write { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(failed)?;
         // Absolute, so that what is printed works from any folder.
@@ -80,15 +87,21 @@ impl Site {
     }
 
     /// Writes the configuration of this run and gives its path.
-    pub fn write_config(&self, listen: SocketAddr, source: SocketAddr, policies: &Path) -> Result<PathBuf, SiteError> {
+    pub fn write_config(
+        &self,
+        listen: SocketAddr,
+        source: SocketAddr,
+        policies: &Path,
+    ) -> Result<PathBuf, SiteError> {
         let path = self.file("salinan.toml");
+        let policies = toml::Value::from(policies.to_string_lossy().as_ref());
         let text = format!(
             "# Written anew by each `salinan demo`.\n\
              [server]\nlisten = \"{listen}\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n\n\
              [identity]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\n\
-             [policy]\npaths = [{policies:?}]\n\n\
+             [policy]\npaths = [{policies}]\n\n\
              [source]\nurl = \"http://{source}\"\n\n\
-             [ledger]\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\nmaster_key = \"master.key\"\n\n\
+             [ledger]\norigin = \"{ORIGIN}\"\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\nmaster_key = \"master.key\"\n\n\
              [admission]\naddress_per_second = 1000\naddress_burst = 5000\nparty_per_second = 1000\nparty_burst = 5000\n",
         );
         write(&path, text.as_bytes(), PUBLIC)?;
@@ -144,7 +157,8 @@ impl Site {
             write(&ca_path, ca.self_signed(&key)?.pem().as_bytes(), PUBLIC)?;
         }
         let ca_key = KeyPair::from_pem(&read(&ca_key_path)?)?;
-        let issuer = Issuer::from_ca_cert_pem(&read(&ca_path)?, ca_key)?;
+        // An issuer is its name and its key, and both are the same as when its certificate was made.
+        let issuer = Issuer::from_params(&ca, &ca_key);
 
         let mut server = CertificateParams::new(vec!["localhost".to_owned()])?;
         server.distinguished_name.push(DnType::CommonName, "salinan demo");

@@ -240,7 +240,8 @@ fn read_point(members: &Map<String, Value>) -> Result<DecodingKey, KeyProblem> {
     point.extend_from_slice(&fixed::<32>(members, "x")?);
     point.extend_from_slice(&fixed::<32>(members, "y")?);
     ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyProblem::Unusable)?;
-    DecodingKey::from_ec_components(text(members, "x")?, text(members, "y")?).map_err(|_| KeyProblem::Unusable)
+    DecodingKey::from_ec_components(text(members, "x")?, text(members, "y")?)
+        .map_err(|_| KeyProblem::Unusable)
 }
 
 fn read_modulus(members: &Map<String, Value>) -> Result<DecodingKey, KeyProblem> {

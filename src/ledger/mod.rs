@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod entry;
 mod error;
 pub mod key;
+mod receipt;
 mod release;
 mod stamper;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use tokio::sync::oneshot;
 pub use entry::{Completion, Entry, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};
+pub use receipt::{Proven, Receipt};
 pub use release::{Closing, OpenRelease};
 
 use anchor::Anchor;
@@ -46,8 +48,8 @@ use entry::{Cause, Genesis, Started};
 use stamper::Stamper;
 use writer::{Append, Gauge, Message, Then, Writer};
 
-use crate::domain::{Clock, Digest, Random};
-use crate::store::sqlite::SqliteStore;
+use crate::domain::{Clock, Digest, Random, ReleaseId};
+use crate::store::sqlite::{SqliteReader, SqliteStore};
 use crate::store::{Head, NewEntry};
 
 /// Names of the ledger's files in its directory.
@@ -94,6 +96,8 @@ impl LedgerOptions {
 pub struct Ledger(Arc<Shared>);
 
 struct Shared {
+    database: PathBuf,
+    vkey: String,
     queue: mpsc::Sender<Message>,
     stamper: Arc<Stamper>,
     gauge: Arc<Gauge>,
@@ -176,12 +180,14 @@ impl Ledger {
         connect: writer::Connect,
     ) -> Result<Self, LedgerError> {
         let lock = lock(&options.directory)?;
+        let (database, vkey) = (options.directory.join(DATABASE_FILE), options.signer.vkey());
         let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
         let anchor = writer::read_anchor(&options.anchor)?;
         let mut book = Book::open(connect()?, &options.signer, &anchor)?;
         begin_boot(&mut book, &stamper, start)?;
 
-        let file_error = |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
+        let file_error =
+            |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
         let anchor = Anchor::start(options.anchor.clone()).map_err(file_error)?;
         anchor.follow(book.checkpoint().to_owned());
         // One more place than asked for: the one to end with.
@@ -205,6 +211,8 @@ impl Ledger {
         });
         let thread = thread.map_err(file_error)?;
         Ok(Self(Arc::new(Shared {
+            database,
+            vkey,
             queue: sender,
             stamper,
             gauge,
@@ -242,6 +250,21 @@ impl Ledger {
             self.0.dropped_refusals.fetch_add(1, Ordering::Relaxed);
         }
         queued.is_ok()
+    }
+
+    /// The entries of a release with their proofs; `None` when the ledger names no such release.
+    pub async fn receipt(&self, release: ReleaseId) -> Result<Option<Receipt>, LedgerError> {
+        let database = self.0.database.clone();
+        let read = move || {
+            let mut reader = SqliteReader::open(&database)?;
+            Ok::<_, LedgerError>(receipt::read(&mut reader, &release)?)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| LedgerError::ShutDown)?
+    }
+
+    /// The key that verifies this ledger's checkpoints, in the form of a signed note's verifier.
+    pub fn vkey(&self) -> &str {
+        &self.0.vkey
     }
 
     /// Refusals that found no room since the start.
@@ -309,12 +332,8 @@ fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result
     let index = found.size.saturating_sub(1);
     let last = book.reader().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
     let (before, _) = Entry::read(&last.leaf)?;
-    let started = Started {
-        start,
-        head_size: found.size,
-        head_root: Digest(found.root),
-        previous_boot: before.boot,
-    };
+    let started =
+        Started { start, head_size: found.size, head_root: Digest(found.root), previous_boot: before.boot };
     let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
     entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
     book.begin()?;

@@ -150,10 +150,14 @@ async fn a_release_left_open_by_a_crash_is_reconciled_by_the_next_start() {
     let again = open(copy.path(), &signer).unwrap();
     again.shut_down().await;
     let entries = all(copy.path());
-    let (_, Entry::Reconciled(closed)) = Entry::read(&entries[4].leaf).unwrap() else { panic!("not reconciled") };
+    let (_, Entry::Reconciled(closed)) = Entry::read(&entries[4].leaf).unwrap() else {
+        panic!("not reconciled")
+    };
     assert_eq!((closed.release, closed.intent, closed.bytes_max), (open_one.id(), 2, Some(8 << 20)));
     let (before, _) = Entry::read(&entries[1].leaf).unwrap();
-    let (_, Entry::ReplicaStart(started)) = Entry::read(&entries[3].leaf).unwrap() else { panic!("no start") };
+    let (_, Entry::ReplicaStart(started)) = Entry::read(&entries[3].leaf).unwrap() else {
+        panic!("no start")
+    };
     assert_eq!((started.head_size, started.previous_boot), (3, before.boot));
 }
 
@@ -343,9 +347,11 @@ async fn a_ledger_changed_behind_our_back_does_not_open() {
         ("tail cut", "DELETE FROM entry WHERE idx = 3", |error| {
             matches!(error, LedgerError::EntryChanged { index: 3 })
         }),
-        ("added", "INSERT INTO entry (idx, leaf, kind, ts_ms) VALUES (4, x'7b7d', 'log.genesis', 0)", |error| {
-            matches!(error, LedgerError::Beyond { index: 4, size: 4 })
-        }),
+        (
+            "added",
+            "INSERT INTO entry (idx, leaf, kind, ts_ms) VALUES (4, x'7b7d', 'log.genesis', 0)",
+            |error| matches!(error, LedgerError::Beyond { index: 4, size: 4 }),
+        ),
         ("hash changed", "UPDATE tile SET hashes = zeroblob(length(hashes))", |error| {
             matches!(error, LedgerError::Root { size: 4 })
         }),

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{OwnedPermit, Receiver};
 use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{OwnedPermit, Receiver};
 use tokio::sync::oneshot;
 
 use super::anchor::Anchor;

@@ -5,13 +5,13 @@
 
 use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostic, quote};
-use super::file::{Problem, Problems, Source};
-use super::keys::{At, Key, Keys, word};
 use super::role::{self, NUMBER_NAMES, RoleRule, Sight};
 use super::route::{self, ParameterKind, Route};
 use super::template::Template;
 use super::{Policy, PolicyRef, Validity};
+use crate::document::{At, Key, Keys, word};
+use crate::document::{Diagnostic, quote};
+use crate::document::{Problem, Problems, Source};
 use crate::domain::{Action, Dataset, Determination, Digest, Stage};
 
 /// Longest free text, in bytes.

@@ -10,9 +10,7 @@
 
 mod check;
 mod decide;
-mod diagnostic;
-mod file;
-mod keys;
+mod error;
 mod role;
 mod route;
 mod set;
@@ -24,7 +22,7 @@ use serde::Serialize;
 use crate::domain::{Determination, Digest, Level, Role};
 
 pub use decide::{Denial, DeniedAt, Grant};
-pub use diagnostic::{Diagnostic, PolicyError};
+pub use error::PolicyError;
 pub use role::RoleRule;
 pub use route::{ParameterKind, Route};
 pub use set::PolicySet;

@@ -15,9 +15,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{holds_long_number, quote};
-use super::file::{Problem, Problems};
-use super::keys::{At, Key, Keys, word};
+use crate::document::{At, Key, Keys, word};
+use crate::document::{Problem, Problems};
+use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
 use crate::domain::{Action, FieldName, FieldRule, Level, Mask, Role};
 

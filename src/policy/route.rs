@@ -14,10 +14,10 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::quote;
-use super::file::{Problem, Problems};
-use super::keys::{At, Key, Keys, word};
 use super::template::Template;
+use crate::document::quote;
+use crate::document::{At, Key, Keys, word};
+use crate::document::{Problem, Problems};
 use crate::domain::{FieldName, Format, Formulas, MediaType, Method, Records};
 
 /// What a parameter's value has to be.

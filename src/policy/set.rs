@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::Policy;
 use super::check::{Checked, check};
-use super::diagnostic::{Diagnostic, PolicyError, quote};
-use super::file::{Source, read_all};
-use super::keys::At;
+use super::error::PolicyError;
 use super::role::Sight;
+use crate::document::At;
+use crate::document::{Diagnostic, quote};
+use crate::document::{Source, read_all};
 use crate::domain::Digest;
 use crate::domain::digest::Hasher;
 
@@ -157,7 +158,7 @@ fn problem<T>(source: &Source, place: &At<T>, message: impl Into<String>) -> Dia
 }
 
 fn first_at<T>(file: &Source, known: &At<T>, source: &Source) -> String {
-    let (line, column) = super::diagnostic::line_column(&file.text, known.span.start);
+    let (line, column) = crate::document::line_column(&file.text, known.span.start);
     if std::ptr::eq(file, source) {
         format!("first at line {line}")
     } else {

@@ -67,7 +67,8 @@ impl Broken {
 
 impl Copy {
     /// Starts the delivery and gives the head of the answer with the body that it feeds.
-    pub(super) fn deliver(self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
+    pub(super) fn deliver(mut self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
+        self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let mut response = Response::new(ReplyBody::copy(pieces));
         let grant = &self.release.grant;
@@ -99,8 +100,6 @@ impl Copy {
             stall_timeout: path.options.stall_timeout,
             clock: std::sync::Arc::clone(&path.options.clock),
             hangup: hangup.clone(),
-            first_byte_ms: None,
-            last_byte_ms: None,
         };
         path.deliveries.spawn(delivery.run());
         response
@@ -113,8 +112,6 @@ struct Delivery {
     stall_timeout: Duration,
     clock: std::sync::Arc<dyn Clock>,
     hangup: Hangup,
-    first_byte_ms: Option<u64>,
-    last_byte_ms: Option<u64>,
 }
 
 impl Delivery {
@@ -123,27 +120,14 @@ impl Delivery {
         let ended = self.stream().await;
         let (outcome, cause) = match &ended {
             Ok(()) => (Outcome::Complete, None),
-            Err(broken) => (Outcome::Aborted, Some(broken.code().to_owned())),
+            Err(broken) => (Outcome::Aborted, Some(broken.code())),
         };
-        let id = self.copy.release.open.id();
-        let tally = self.copy.redactor.tally();
-        let (rows, swept) = (tally.rows_out, tally.swept);
-        let completion = Completion {
-            outcome,
-            cause,
-            status: 200,
-            rows_in: tally.rows_in,
-            rows_out: tally.rows_out,
-            rows_withheld: 0,
-            swept,
-            bytes: self.copy.release.open.bytes(),
-            body_sha256: self.copy.release.open.body_sha256(),
-            first_byte_ms: self.first_byte_ms,
-            last_byte_ms: self.last_byte_ms,
-        };
-        let bytes = completion.bytes;
+        let open = self.copy.release.open;
+        let id = open.id();
+        let completion = open.account(outcome, cause);
+        let Completion { rows_out: rows, bytes, swept, .. } = completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
-        let closed = self.copy.release.open.close(completion).await;
+        let closed = open.close(completion).await;
         match (ended, closed) {
             (Ok(()), Ok(_)) => {
                 info!(release = %id, rows, bytes, swept, elapsed_ms, outcome = "complete", "release closed");
@@ -211,11 +195,10 @@ impl Delivery {
             Ok(Err(_)) => return Err(Broken::Left),
             Err(_) => return Err(Broken::Stalled { limit }),
         };
-        let now = self.clock.unix_ms();
-        self.first_byte_ms.get_or_insert(now);
-        self.last_byte_ms = Some(now);
         let tally = self.copy.redactor.tally();
-        self.copy.release.open.sent(tally.rows_in, tally.rows_out, ready.as_slice());
+        let open = &mut self.copy.release.open;
+        open.rows(tally.rows_in, tally.rows_out, 0, tally.swept);
+        open.sent(ready.as_slice());
         place.send(Piece::Data(ready));
         Ok(())
     }

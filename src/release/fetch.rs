@@ -5,7 +5,8 @@ use std::future::poll_fn;
 
 use super::error::{ReleaseError, SourceError};
 use super::open::Release;
-use crate::ledger::{Completion, Outcome};
+use super::refusal;
+use crate::ledger::Outcome;
 use crate::redact::{self, Coding, Redacted, Redactor};
 use crate::upstream::{SourceRequest, Upstream, UpstreamBody, UpstreamError};
 
@@ -19,13 +20,18 @@ pub struct Copy {
 
 impl Release {
     /// On failure the release is closed as failed, durably, before this returns.
-    pub(super) async fn fetch(self, upstream: &Upstream, limits: redact::Limits) -> Result<Copy, ReleaseError> {
+    pub(super) async fn fetch(
+        mut self,
+        upstream: &Upstream,
+        limits: redact::Limits,
+    ) -> Result<Copy, ReleaseError> {
         match self.begin(upstream, limits).await {
             Ok((source, redactor, first)) => Ok(Copy { release: self, source, redactor, first }),
             Err(cause) => {
                 let release = self.open.id();
-                let completion = Completion::failed(cause.code(), 502);
-                self.open.close(completion).await?;
+                self.open.answered(refusal::of_source(&cause).status);
+                let account = self.open.account(Outcome::Failed, Some(cause.code()));
+                self.open.close(account).await?;
                 Err(ReleaseError::Failed { release, source: cause })
             }
         }

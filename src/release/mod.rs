@@ -19,6 +19,7 @@ mod refusal;
 pub use ask::RequestError;
 pub use body::{Hangup, Interrupted, ReplyBody};
 pub use error::ReleaseError;
+pub use kinds::{Kind, REFUSALS};
 pub use open::MasterKey;
 pub use path::{Path, PathOptions};
 pub use refusal::Refusal;

@@ -66,7 +66,7 @@ impl Path {
             wilayah: grant.area(),
             route: grant.route_template().to_owned(),
             determination: grant.determination().clone(),
-            fields: grant.given(),
+            fields: grant.given().into_iter().map(|(name, action)| (name.to_string(), action)).collect(),
             legal_basis: grant.legal_basis().to_owned(),
             policy: grant.policy().name.clone(),
             policy_digest: grant.policy().digest,

@@ -81,8 +81,8 @@ impl Path {
         *known = Some(requester.clone());
         admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
         let ask = read_ask(request)?;
-        if let Some(wanted) = receipt::wanted(&ask) {
-            return receipt::answer(&self.options.ledger, &requester, wanted).await;
+        if receipt::is_asked(&ask) {
+            return receipt::answer(&self.options.ledger, &requester, &ask).await;
         }
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
         let release = self.open(grant).await?; // durable before the source is asked
@@ -109,14 +109,16 @@ impl Path {
                 warn!(%release, code = source.code(), cause, "release failed");
                 return;
             }
-            ReleaseError::Ledger(_) | ReleaseError::Random => warn!(code = refusal.kind.code, cause, "refused"),
+            ReleaseError::Ledger(_) | ReleaseError::Random => {
+                warn!(code = refusal.kind.code, cause, "refused");
+            }
             _ => info!(code = refusal.kind.code, cause, "refused"),
         }
         if matches!(error, ReleaseError::Admission(crate::admission::AdmissionError::Address { .. })) {
             return;
         }
         let (route, wilayah) = match error {
-            ReleaseError::Denied(denial) => (denial.route().map(str::to_owned), denial.wilayah()),
+            ReleaseError::Denied(denial) => (denial.route_template().map(str::to_owned), denial.area()),
             _ => (None, None),
         };
         let entered = self.options.ledger.refuse(ledger::Refusal {

@@ -94,8 +94,8 @@ mod tests {
     fn every_refusal_has_its_row_in_the_table_for_people() {
         let table = include_str!("../../docs/refusals.md");
         let rows = table.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
-        assert_eq!(rows, super::super::kinds::REFUSALS.len());
-        for kind in super::super::kinds::REFUSALS {
+        assert_eq!(rows, crate::release::REFUSALS.len());
+        for kind in crate::release::REFUSALS {
             let Kind { status, code, english, indonesian } = kind;
             let row = format!("| {status} | `{code}` | {english} | {indonesian} |");
             assert!(table.contains(&row), "{row}");

@@ -44,9 +44,12 @@ impl Refusal {
             ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
             ReleaseError::Ledger(_) | ReleaseError::Random => refusal.retry_after = Some(TRY_LATER),
             ReleaseError::Denied(Denial::MethodNotAllowed { allowed, .. }) => {
-                refusal.allow = Some(allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", "));
+                refusal.allow =
+                    Some(allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", "));
             }
-            ReleaseError::Request(RequestError::Ask(AskError::Method)) => refusal.allow = Some("GET".to_owned()),
+            ReleaseError::Request(RequestError::Ask(AskError::Method)) => {
+                refusal.allow = Some("GET".to_owned());
+            }
             ReleaseError::Request(_) => refusal.close = true,
             ReleaseError::Failed { release, .. } => {
                 refusal.release = Some(*release);
@@ -60,7 +63,8 @@ impl Refusal {
     /// The problem document (RFC 9457) in the requester's language.
     pub fn respond(&self, language: Language) -> Response<ReplyBody> {
         let mut response = Response::new(ReplyBody::whole(document(self.kind, self.release, language)));
-        *response.status_mut() = StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        *response.status_mut() =
+            StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = response.headers_mut();
         for (name, text) in [
             (CONTENT_TYPE, "application/problem+json"),
@@ -96,12 +100,12 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
     match error {
         ReleaseError::Admission(_) => &kinds::TOO_MANY_REQUESTS,
         ReleaseError::Identity(IdentityError::Missing) => &kinds::TOKEN_MISSING,
-        ReleaseError::Identity(IdentityError::Expired) => &kinds::TOKEN_EXPIRED,
+        ReleaseError::Identity(IdentityError::Expired { .. }) => &kinds::TOKEN_EXPIRED,
         ReleaseError::Identity(_) => &kinds::INVALID_TOKEN,
         ReleaseError::Request(request) => kind_of_request(*request),
         ReleaseError::Denied(denial) => kind_of_denial(denial),
         ReleaseError::Ledger(_) | ReleaseError::Random => &kinds::TRY_LATER,
-        ReleaseError::Failed { source, .. } => kind_of_source(source),
+        ReleaseError::Failed { source, .. } => of_source(source),
         ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,
     }
 }
@@ -122,7 +126,7 @@ fn kind_of_request(error: RequestError) -> &'static Kind {
 
 fn kind_of_denial(denial: &Denial) -> &'static Kind {
     match denial {
-        Denial::RouteUnknown { .. } => &kinds::NOT_FOUND,
+        Denial::RouteUnknown => &kinds::NOT_FOUND,
         Denial::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
         Denial::ParameterUnknown { .. } => &kinds::PARAMETER_UNKNOWN,
         Denial::ParameterValue { .. } => &kinds::PARAMETER_VALUE,
@@ -134,7 +138,8 @@ fn kind_of_denial(denial: &Denial) -> &'static Kind {
     }
 }
 
-fn kind_of_source(error: &SourceError) -> &'static Kind {
+/// What the requester reads when an opened release fails before its first byte.
+pub(super) fn of_source(error: &SourceError) -> &'static Kind {
     match error {
         SourceError::Upstream(UpstreamError::Busy) => &kinds::TRY_LATER,
         SourceError::Upstream(UpstreamError::HeadTimeout { .. } | UpstreamError::IdleTimeout { .. }) => {

@@ -7,16 +7,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::quote;
-use super::file::{Problem, Problems};
+use super::source::{Problem, Problems};
 
 /// A key a table may hold, and how to write it.
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) example: &'static str,
+pub struct Key {
+    pub name: &'static str,
+    pub example: &'static str,
 }
 
 /// A table whose keys have been compared with those it may hold.
-pub(super) struct Keys<'t> {
+pub struct Keys<'t> {
     table: &'t DeTable<'t>,
     span: Range<usize>,
     /// What messages call it, such as `[policy]`.
@@ -25,14 +25,14 @@ pub(super) struct Keys<'t> {
 }
 
 /// A value and where it stands.
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
+pub struct At<T> {
+    pub value: T,
+    pub span: Range<usize>,
 }
 
 impl<'t> Keys<'t> {
     /// Reports each key that is not among `known`.
-    pub(super) fn open(
+    pub fn open(
         table: &'t DeTable<'t>,
         span: Range<usize>,
         called: impl Into<String>,
@@ -52,20 +52,16 @@ impl<'t> Keys<'t> {
         Self { table, span, called, known }
     }
 
-    pub(super) fn span(&self) -> Range<usize> {
+    pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    pub(super) fn get(&self, name: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+    pub fn get(&self, name: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.table.get(name)
     }
 
     /// The value of a key that must be there.
-    pub(super) fn need(
-        &self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> Option<&'t Spanned<DeValue<'t>>> {
+    pub fn need(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<&'t Spanned<DeValue<'t>>> {
         let value = self.table.get(name);
         if value.is_none() {
             problems.push(
@@ -81,14 +77,14 @@ impl<'t> Keys<'t> {
         format!("`{name} = {example}`")
     }
 
-    pub(super) fn wrong_type(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> Problem {
+    pub fn wrong_type(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> Problem {
         let found = value.get_ref().type_str();
         Problem::at(value.span(), format!("`{name}` is {wanted}, and this is of type {found}"))
             .help(format!("write it like {}", self.example(name)))
     }
 
     /// The text of a key that may be absent.
-    pub(super) fn text(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t str>> {
+    pub fn text(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t str>> {
         let value = self.get(name)?;
         let text = value.get_ref().as_str();
         if text.is_none() {
@@ -98,13 +94,13 @@ impl<'t> Keys<'t> {
     }
 
     /// The text of a key that must be there.
-    pub(super) fn need_text(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t str>> {
+    pub fn need_text(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t str>> {
         self.need(name, problems)?;
         self.text(name, problems)
     }
 
     /// Whole-number value of a key that may be absent.
-    pub(super) fn number(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<u64>> {
+    pub fn number(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<u64>> {
         let value = self.get(name)?;
         let number = value
             .get_ref()
@@ -117,7 +113,7 @@ impl<'t> Keys<'t> {
     }
 
     /// A date without a time, of a key that must be there.
-    pub(super) fn need_date(
+    pub fn need_date(
         &self,
         name: &'static str,
         problems: &mut Problems<'_>,
@@ -140,11 +136,7 @@ impl<'t> Keys<'t> {
     }
 
     /// Strings of a list; a wrong element is reported and left out.
-    pub(super) fn need_texts(
-        &self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> Option<Vec<At<&'t str>>> {
+    pub fn need_texts(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<Vec<At<&'t str>>> {
         let value = self.need(name, problems)?;
         let Some(array) = value.get_ref().as_array() else {
             problems.push(self.wrong_type(name, "a list of strings", value));
@@ -165,11 +157,7 @@ impl<'t> Keys<'t> {
     }
 
     /// A table under a key that may be absent.
-    pub(super) fn table(
-        &self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> Option<At<&'t DeTable<'t>>> {
+    pub fn table(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t DeTable<'t>>> {
         let value = self.get(name)?;
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -179,11 +167,7 @@ impl<'t> Keys<'t> {
     }
 
     /// The `[[name]]` tables of a file, at least one.
-    pub(super) fn need_tables(
-        &self,
-        name: &'static str,
-        problems: &mut Problems<'_>,
-    ) -> Vec<At<&'t DeTable<'t>>> {
+    pub fn need_tables(&self, name: &'static str, problems: &mut Problems<'_>) -> Vec<At<&'t DeTable<'t>>> {
         let Some(value) = self.table.get(name) else {
             problems.push(
                 Problem::at(self.span(), format!("{} has no `[[{name}]]`", self.called))
@@ -209,7 +193,7 @@ impl<'t> Keys<'t> {
 }
 
 /// One of the words a key may hold.
-pub(super) fn word<T: Copy>(
+pub fn word<T: Copy>(
     key: &str,
     text: &At<&str>,
     words: &[(&'static str, T)],
@@ -227,7 +211,7 @@ pub(super) fn word<T: Copy>(
 }
 
 /// The nearest of the known words, or all of them.
-pub(super) fn did_you_mean(given: &str, known: &[&str]) -> String {
+pub fn did_you_mean(given: &str, known: &[&str]) -> String {
     let near = known
         .iter()
         .map(|word| (distance(&given.to_ascii_lowercase(), word), *word))

@@ -1,4 +1,4 @@
-//! What is wrong with a policy file: where, what, and what to do about it.
+//! What is wrong with a file of ours: where, what, and what to do about it.
 //!
 //! ```text
 //! error: field `alamat` is ordered twice
@@ -11,7 +11,7 @@
 //!    = help: keep one of the two; `drop` is the stricter
 //! ```
 //!
-//! A policy file is our own text and may be quoted, but for a line that holds a long number: somebody may have
+//! A file is our own text and may be quoted, but for a line that holds a long number: somebody may have
 //! pasted a NIK, and then only the place is shown.
 
 use std::fmt;
@@ -22,7 +22,6 @@ use std::sync::{Arc, LazyLock};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use regex::Regex;
-use thiserror::Error;
 
 /// Sixteen digits, alone or with single separators between them.
 static LONG_NUMBER: LazyLock<Regex> =
@@ -31,12 +30,12 @@ static LONG_NUMBER: LazyLock<Regex> =
 /// Longest piece of a file that a message quotes, in characters.
 const QUOTE_CHARACTERS_MAX: usize = 64;
 
-pub(super) fn holds_long_number(text: &str) -> bool {
+pub fn holds_long_number(text: &str) -> bool {
     LONG_NUMBER.is_match(text)
 }
 
 /// A piece of a file as a message may quote it.
-pub(super) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     if holds_long_number(text) {
         return "(a long number)".to_owned();
     }
@@ -65,12 +64,12 @@ struct Place {
 
 impl Diagnostic {
     /// A file or folder that could not be read, so that nothing can be said of its content.
-    pub(super) fn unread(path: &Path, message: impl Into<String>) -> Self {
+    pub fn unread(path: &Path, message: impl Into<String>) -> Self {
         Self { unread: true, ..Self::of_file(path, message) }
     }
 
     /// A problem of the file as a whole.
-    pub(super) fn of_file(path: &Path, message: impl Into<String>) -> Self {
+    pub fn of_file(path: &Path, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             place: None,
@@ -82,24 +81,24 @@ impl Diagnostic {
     }
 
     #[must_use]
-    pub(super) fn at(mut self, source: &Arc<str>, span: Range<usize>) -> Self {
+    pub fn at(mut self, source: &Arc<str>, span: Range<usize>) -> Self {
         self.place = Some(Place { source: Arc::clone(source), span });
         self
     }
 
     #[must_use]
-    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+    pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
     #[must_use]
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into().into());
         self
     }
 
-    pub(super) fn start(&self) -> usize {
+    pub fn start(&self) -> usize {
         self.place.as_ref().map_or(0, |place| place.span.start)
     }
 
@@ -170,7 +169,7 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-pub(super) fn line_column(source: &str, at: usize) -> (usize, usize) {
+pub fn line_column(source: &str, at: usize) -> (usize, usize) {
     let before = &source[..source.floor_char_boundary(at)];
     let line_start = before.rfind('\n').map_or(0, |end| end + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -189,38 +188,4 @@ fn first_line(source: &str, span: &Range<usize>) -> Range<usize> {
     let (start, end) = (source.floor_char_boundary(span.start), source.ceil_char_boundary(span.end));
     let end = source[start..end].find('\n').map_or(end, |at| start + at);
     start..end
-}
-
-/// All problems of all files of one run, file by file in the order read, each in the file's own order.
-#[derive(Debug, Error)]
-#[error("{} in the policy files, the first: {}", count(diagnostics), first(diagnostics))]
-pub struct PolicyError {
-    diagnostics: Vec<Diagnostic>,
-}
-
-fn count(diagnostics: &[Diagnostic]) -> String {
-    match diagnostics.len() {
-        1 => "1 problem".to_owned(),
-        more => format!("{more} problems"),
-    }
-}
-
-fn first(diagnostics: &[Diagnostic]) -> String {
-    diagnostics.first().map(ToString::to_string).unwrap_or_default()
-}
-
-impl PolicyError {
-    pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
-        Self { diagnostics }
-    }
-
-    pub fn diagnostics(&self) -> &[Diagnostic] {
-        &self.diagnostics
-    }
-
-    /// All problems for people, with an empty line between two; `styled` adds terminal colours.
-    pub fn render(&self, styled: bool) -> String {
-        let rendered: Vec<String> = self.diagnostics.iter().map(|one| one.render(styled)).collect();
-        rendered.join("\n\n")
-    }
 }

@@ -1,4 +1,4 @@
-//! Policy files as bytes: which files a path means, their size, encoding and TOML syntax.
+//! Files as bytes: which files a path means, their size, encoding and TOML syntax.
 //!
 //! Files are trusted to be ours but not to be right. Reading one file has a limit; a folder gives its `*.toml`
 //! in the order of their names, without its subfolders and without hidden files.
@@ -14,24 +14,46 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, line_column, quote};
 
-/// Largest policy file, in bytes.
-pub(super) const FILE_BYTES_MAX: u64 = 1_048_576;
+/// Largest file, in bytes.
+pub const FILE_BYTES_MAX: u64 = 1_048_576;
 
 /// A file as read.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) text: Arc<str>,
+pub struct Source {
+    pub path: PathBuf,
+    pub text: Arc<str>,
 }
 
 impl Source {
+    /// The file at `path`, or why it could not be read.
+    pub fn read(path: &Path) -> Result<Self, Diagnostic> {
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+            .map_err(|error| Diagnostic::unread(path, format!("could not read the file: {error}")))?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(Diagnostic::of_file(path, format!("the file is larger than {FILE_BYTES_MAX} bytes"))
+                .help("such a file is a few pages; is this the right one?"));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Source { path: path.to_owned(), text: text.into() }),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                let text: Arc<str> = String::from_utf8_lossy(error.as_bytes()).into();
+                Err(Diagnostic::of_file(path, "the file is not UTF-8")
+                    .at(&text, at..at)
+                    .help("save the file as UTF-8"))
+            }
+        }
+    }
+
     /// The file's name without its folders: what the digest of a set holds of it.
-    pub(super) fn name(&self) -> Vec<u8> {
+    pub fn name(&self) -> Vec<u8> {
         self.path.file_name().map(|name| name.as_encoded_bytes().to_vec()).unwrap_or_default()
     }
 
     /// The file's tables, or every syntax error. A key given twice is a problem but keeps the rest readable.
-    pub(super) fn parse<'s>(&'s self, problems: &mut Problems<'_>) -> Option<DeTable<'s>> {
+    pub fn parse<'s>(&'s self, problems: &mut Problems<'_>) -> Option<DeTable<'s>> {
         let (table, errors) = DeTable::parse_recoverable(&self.text);
         let table = table.into_inner();
         let mut readable = true;
@@ -114,7 +136,7 @@ fn find_before(
 
 /// A problem of the file being read; its [`Problems`] knows which.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub struct Problem {
     span: Range<usize>,
     message: String,
     notes: Vec<String>,
@@ -122,35 +144,35 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+    pub fn at(span: Range<usize>, message: impl Into<String>) -> Self {
         Self { span, message: message.into(), notes: Vec::new(), help: None }
     }
 
     #[must_use]
-    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
+    pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
     #[must_use]
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 }
 
 /// Where the checks of one file put what they find.
-pub(super) struct Problems<'s> {
+pub struct Problems<'s> {
     source: &'s Source,
     found: Vec<Diagnostic>,
 }
 
 impl<'s> Problems<'s> {
-    pub(super) fn of(source: &'s Source) -> Self {
+    pub fn of(source: &'s Source) -> Self {
         Self { source, found: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: Problem) {
         let mut diagnostic =
             Diagnostic::of_file(&self.source.path, problem.message).at(&self.source.text, problem.span);
         for note in problem.notes {
@@ -162,23 +184,23 @@ impl<'s> Problems<'s> {
         self.found.push(diagnostic);
     }
 
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub fn line(&self, at: usize) -> usize {
         line_column(&self.source.text, at).0
     }
 
     /// All problems in the order of the file.
-    pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(Diagnostic::start);
         self.found
     }
 }
 
 /// The files that `paths` mean, read, each beside what could not be read, in the order named.
-pub(super) fn read_all(paths: &[PathBuf]) -> Vec<Result<Source, Diagnostic>> {
+pub fn read_all(paths: &[PathBuf]) -> Vec<Result<Source, Diagnostic>> {
     let mut all = Vec::new();
     for path in paths {
         match files_of(path) {
-            Ok(files) => all.extend(files.iter().map(|file| read(file))),
+            Ok(files) => all.extend(files.iter().map(|file| Source::read(file))),
             Err(problem) => all.push(Err(problem)),
         }
     }
@@ -203,25 +225,4 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
             .help("policy files are named `*.toml` and lie in the folder itself"));
     }
     Ok(files)
-}
-
-fn read(path: &Path) -> Result<Source, Diagnostic> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| Diagnostic::unread(path, format!("could not read the file: {error}")))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Diagnostic::of_file(path, format!("the file is larger than {FILE_BYTES_MAX} bytes"))
-            .help("a policy is a few pages; is this the right file?"));
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Source { path: path.to_owned(), text: text.into() }),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text: Arc<str> = String::from_utf8_lossy(error.as_bytes()).into();
-            Err(Diagnostic::of_file(path, "the file is not UTF-8")
-                .at(&text, at..at)
-                .help("save the file as UTF-8"))
-        }
-    }
 }
