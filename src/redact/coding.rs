@@ -190,9 +190,8 @@ impl Gzip {
                 // A full block may have left more behind, with or without input.
                 Status::Ok | Status::BufError if made.len() == self.block.len() => {}
                 Status::Ok if used < chunk.len() => {}
-                Status::Ok => return Ok(used),
                 Status::BufError if used < chunk.len() => return Err(Stopped::Coding(Problem::BadGzip)),
-                Status::BufError => return Ok(used),
+                Status::Ok | Status::BufError => return Ok(used),
             }
         }
     }

@@ -253,14 +253,10 @@ impl Cells {
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
         let content = &written[usize::from(cell.is_quoted)..];
-        let is_formula = match formulas {
-            Formulas::Keep => false,
-            Formulas::Neutralise => begins_formula(content),
-            Formulas::Abort if begins_formula(content) => {
-                return Stop::bad(cell.start, Problem::FormulaCell);
-            }
-            Formulas::Abort => false,
-        };
+        let is_formula = formulas != Formulas::Keep && begins_formula(content);
+        if is_formula && formulas == Formulas::Abort {
+            return Stop::bad(cell.start, Problem::FormulaCell);
+        }
         if !is_formula && !sweep::may_hold(written, cell.is_ascii) {
             return Ok(false);
         }

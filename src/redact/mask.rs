@@ -86,9 +86,8 @@ impl Change {
     pub fn show<'a>(&'a self, seen: Seen<'_>, room: &'a mut Room, tally: &mut Tally) -> Shown<'a> {
         match (self, seen) {
             (Self::Fixed(text), _) => Shown::Written(text),
-            (_, Seen::Null) => Shown::Nothing,
+            (_, Seen::Null) | (Self::Year | Self::Age { .. }, Seen::Text(b"")) => Shown::Nothing,
             (Self::Mask { .. } | Self::Token(_), Seen::Text(b"")) => Shown::Text(b""),
-            (Self::Year | Self::Age { .. }, Seen::Text(b"")) => Shown::Nothing,
             (Self::Mask { first, last }, Seen::Text(value) | Seen::Number(value)) => {
                 match Nik::read(value).filter(|_| first + last < room.len()) {
                     Some(number) => {

@@ -166,3 +166,8 @@ impl Redactor {
         answer
     }
 }
+
+#[cfg(test)]
+mod families;
+#[cfg(test)]
+mod harness;

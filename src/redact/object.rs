@@ -7,7 +7,7 @@ use crate::domain::{CopyKey, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
 use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{Lookalikes, Rule, Rules};
+use super::rules::{Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
 use super::splice::Splice;
 use super::stream::Window;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{Action, CopyKey, MaskPlan};
+use crate::domain::{Action, CopyKey, FieldName, MaskPlan};
 
 use super::mask::Order;
 
@@ -29,22 +29,26 @@ impl Rules {
     pub fn new(plan: &MaskPlan, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
         let area = plan.row_area.field.as_str();
         let mut rules: Vec<Rule> = Vec::new();
-        let mut add = |name: &str, action: &Action, renamed: Option<&str>| {
-            if rules.iter().any(|rule| *rule.name == *name.as_bytes()) {
-                return;
-            }
-            rules.push(Rule {
-                name: name.as_bytes().into(),
-                hash: hash(name.as_bytes()),
-                order: Order::new(action, name, key, quote),
-                renamed: renamed.filter(|renamed| *renamed != name).map(|renamed| renamed.as_bytes().into()),
-                is_area: name == area,
-            });
+        let rule = |name: &str, action: &Action, renamed: Option<&str>| Rule {
+            name: name.as_bytes().into(),
+            hash: hash(name.as_bytes()),
+            order: Order::new(action, name, key, quote),
+            renamed: renamed.filter(|renamed| *renamed != name).map(|renamed| renamed.as_bytes().into()),
+            is_area: name == area,
         };
-        for rule in &plan.fields {
-            add(rule.name.as_str(), &rule.action, rule.emit_as.as_ref().map(|name| name.as_str()));
+        for field in &plan.fields {
+            let name = field.name.as_str();
+            match rules.iter_mut().find(|rule| *rule.name == *name.as_bytes()) {
+                // The policy checker lets no name be ordered twice; if it did, neither order would hold.
+                Some(twice) => twice.order = Order::Drop,
+                None => {
+                    rules.push(rule(name, &field.action, field.emit_as.as_ref().map(FieldName::as_str)));
+                }
+            }
         }
-        add(area, &Action::Drop, None);
+        if !rules.iter().any(|rule| rule.is_area) {
+            rules.push(rule(area, &Action::Drop, None));
+        }
         let mut slots = vec![FREE; (rules.len() * 4).next_power_of_two()].into_boxed_slice();
         for (place, rule) in rules.iter().enumerate() {
             let mut slot = slot(rule.hash, slots.len());

@@ -94,25 +94,47 @@ enum Role {
 
 impl Role {
     fn of(character: char) -> Self {
-        match character {
-            '0'..='9' => Self::Digit,
-            ' ' | '\t' | '\n' | '\r' | '.' | '-' | '/' | '_' => Self::Separator,
-            '\0'..='\u{7F}' => Self::Other,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' => {
-                Self::Unseen
-            }
-            '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {
-                Self::Unseen
-            }
-            '\u{2010}'..='\u{2015}' | '\u{2024}' | '\u{2027}' | '\u{2044}' | '\u{2212}' | '\u{2215}' => {
-                Self::Separator
-            }
-            '\u{B7}' | '\u{FF0D}' | '\u{FF0E}' | '\u{FF0F}' | '\u{FF3F}' | '\u{3002}' => Self::Separator,
-            other if other.is_whitespace() => Self::Separator,
-            other if other.is_numeric() => Self::Digit,
-            _ => Self::Other,
+        if character.is_ascii_digit() {
+            Self::Digit
+        } else if is_unseen(character) {
+            Self::Unseen
+        } else if is_separator(character) {
+            Self::Separator
+        } else if character.is_numeric() {
+            Self::Digit
+        } else {
+            Self::Other
         }
     }
+}
+
+/// Soft hyphens, joiners, marks of direction, variation selectors.
+fn is_unseen(character: char) -> bool {
+    matches!(
+        character,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
+            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+    )
+}
+
+/// Blanks of any width, points, dashes, slashes and underscores.
+fn is_separator(character: char) -> bool {
+    let is_mark = matches!(
+        character,
+        '.' | '-' | '/' | '_' | '\u{B7}' | '\u{2010}'
+            ..='\u{2015}'
+                | '\u{2024}'
+                | '\u{2027}'
+                | '\u{2044}'
+                | '\u{2212}'
+                | '\u{2215}'
+                | '\u{3002}'
+                | '\u{FF0D}'
+                | '\u{FF0E}'
+                | '\u{FF0F}'
+                | '\u{FF3F}'
+    );
+    is_mark || character.is_whitespace()
 }
 
 #[cfg(test)]
