@@ -1,0 +1,416 @@
+//! Rows of cells with a header (RFC 4180, strictly): `nik,nama` LF `9901014512900003,"CONTOH, SITI"` LF.
+//!
+//! A unit is the header or a row, with its line end. Columns are found by the header's names. Nothing is
+//! guessed: a quote inside a bare cell, text behind a closing quote, a carriage return without its line feed,
+//! a NUL, a row of another length than the header each end the pass.
+
+use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
+
+use super::error::{Problem, Stop};
+use super::mask::{Change, Order, Seen, Shown};
+use super::rules::{self, Lookalikes, Rules};
+use super::splice::Splice;
+use super::stream::Window;
+use super::{Tally, sweep};
+
+pub(super) struct Csv {
+    delimiter: u8,
+    formulas: Formulas,
+    within: Wilayah,
+    rules: Rules,
+    /// For each column the place of its rule; set by the header.
+    columns: Option<Vec<Option<usize>>>,
+    /// Whether one column leaves alone, so that an empty cell would make an empty line.
+    is_lone: bool,
+    cells: Cells,
+}
+
+/// A cell from `start` to `end`, its content inside the quotes it may have.
+#[derive(Clone, Copy)]
+struct Cell {
+    start: usize,
+    end: usize,
+    is_quoted: bool,
+    /// Whether quotes are doubled in it.
+    is_escaped: bool,
+    is_ascii: bool,
+    next: Next,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Cell,
+    /// The line end's length; none behind the last row's, perhaps.
+    Row(usize),
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+impl Csv {
+    pub fn new(delimiter: u8, formulas: Formulas, plan: &MaskPlan, key: &CopyKey) -> Self {
+        let quote = |text: &str| write_cell(text, delimiter, formulas);
+        Self {
+            delimiter,
+            formulas,
+            within: plan.row_area.within,
+            rules: Rules::new(plan, key, &quote),
+            columns: None,
+            is_lone: false,
+            cells: Cells::default(),
+        }
+    }
+
+    pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
+        if !b",;|\t:#^~".contains(&self.delimiter) {
+            return Stop::bad(0, Problem::Delimiter);
+        }
+        match &self.columns {
+            None => self.header(window, out, tally),
+            Some(columns) => {
+                tally.rows_in += 1;
+                let row = Row {
+                    delimiter: self.delimiter,
+                    formulas: self.formulas,
+                    within: &self.within,
+                    rules: &self.rules,
+                    is_lone: self.is_lone,
+                };
+                let end = row.write(columns, &mut self.cells, window, out, tally)?;
+                tally.rows_out += 1;
+                Ok(end)
+            }
+        }
+    }
+
+    /// Whether the text is whole.
+    pub fn finish(&self) -> Result<(), Problem> {
+        if self.columns.is_some() { Ok(()) } else { Err(Problem::HeaderMissing) }
+    }
+
+    fn header(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
+        let mut pos = 0;
+        if window.bytes.starts_with(BYTE_ORDER_MARK) {
+            pos = BYTE_ORDER_MARK.len();
+        } else if BYTE_ORDER_MARK.starts_with(window.bytes) && !window.is_last {
+            return Err(Stop::More);
+        }
+        if pos == window.bytes.len() {
+            return if window.is_last { Stop::bad(pos, Problem::HeaderMissing) } else { Err(Stop::More) };
+        }
+        let mut lookalikes = Lookalikes::new(self.rules.names());
+        let mut columns = Vec::new();
+        let mut names = Vec::new();
+        let mut has_area = false;
+        let mut splice = Splice::new(window.bytes, pos, out);
+        let mut separator = pos;
+        let end = loop {
+            let cell = cell(window, pos, self.delimiter)?;
+            let name = self.cells.content(window, cell);
+            let hash = rules::hash(name);
+            names.push(hash);
+            let place = self.rules.place(hash, name);
+            columns.push(place);
+            match place.map(|place| self.rules.at(place)) {
+                Some(rule) => {
+                    has_area |= rule.is_area;
+                    if let Order::Drop = rule.order {
+                        splice.leave_out(separator, cell.end);
+                    } else {
+                        splice.let_out(cell.start);
+                        if let Some(renamed) = &rule.renamed {
+                            splice.replace(cell.start, cell.end, renamed);
+                        }
+                    }
+                }
+                None => {
+                    tally.near_misses += u64::from(lookalikes.is_known(hash, name));
+                    splice.leave_out(separator, cell.end);
+                }
+            }
+            separator = cell.end;
+            match cell.next {
+                Next::Cell => pos = cell.end + 1,
+                Next::Row(line_end) => break cell.end + line_end,
+            }
+        };
+        if rules::has_twice(&mut names) {
+            return Stop::bad(end, Problem::DuplicateKey);
+        }
+        if !splice.has_let_out() {
+            return Stop::bad(end, Problem::NoKnownColumn);
+        }
+        if !has_area {
+            return Stop::bad(end, Problem::RowAreaMissing);
+        }
+        splice.write_to(end);
+        let leaves = |place: &&Option<usize>| {
+            place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
+        };
+        self.is_lone = columns.iter().filter(leaves).count() == 1;
+        self.columns = Some(columns);
+        Ok(end)
+    }
+}
+
+/// What is needed to write a row, apart from the memory for it.
+struct Row<'a> {
+    delimiter: u8,
+    formulas: Formulas,
+    within: &'a Wilayah,
+    rules: &'a Rules,
+    is_lone: bool,
+}
+
+impl Row<'_> {
+    fn write(
+        &self,
+        columns: &[Option<usize>],
+        cells: &mut Cells,
+        window: Window<'_>,
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> Result<usize, Stop> {
+        let mut splice = Splice::new(window.bytes, 0, out);
+        let mut pos = 0;
+        let mut separator = 0;
+        for (at, place) in columns.iter().enumerate() {
+            let cell = cell(window, pos, self.delimiter)?;
+            let rule = place.map(|place| self.rules.at(place));
+            if rule.is_some_and(|rule| rule.is_area) {
+                let code = cells.content(window, cell);
+                if code.is_empty() {
+                    return Stop::bad(cell.start, Problem::RowAreaMissing);
+                }
+                if !self.within.contains_code(code) {
+                    return Stop::bad(cell.start, Problem::RowOutsideArea);
+                }
+            }
+            match rule.map(|rule| &rule.order) {
+                Some(Order::Keep) => {
+                    splice.let_out(cell.start);
+                    if cells.keep(window, cell, self.formulas, tally)? {
+                        splice.replace(cell.start, cell.end, &cells.fresh);
+                    } else if self.is_lone && cell.start == cell.end {
+                        splice.replace(cell.start, cell.end, b"\"\"");
+                    }
+                }
+                Some(Order::Change(change)) => {
+                    splice.let_out(cell.start);
+                    cells.change(change, window, cell, tally);
+                    if self.is_lone && cells.fresh.is_empty() {
+                        cells.fresh.extend_from_slice(b"\"\"");
+                    }
+                    splice.replace(cell.start, cell.end, &cells.fresh);
+                }
+                Some(Order::Drop) | None => splice.leave_out(separator, cell.end),
+            }
+            separator = cell.end;
+            pos = cell.end + 1;
+            match (cell.next, at + 1 == columns.len()) {
+                (Next::Cell, false) => {}
+                (Next::Row(line_end), true) => {
+                    splice.write_to(cell.end + line_end);
+                    return Ok(cell.end + line_end);
+                }
+                (Next::Cell, true) | (Next::Row(_), false) => {
+                    return Stop::bad(cell.end, Problem::RaggedRow);
+                }
+            }
+        }
+        Stop::bad(pos, Problem::RaggedRow)
+    }
+}
+
+/// What cells become, and the memory that takes.
+#[derive(Default)]
+struct Cells {
+    /// The new cell as it stands in the copy, after a change.
+    fresh: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Cells {
+    fn change(&mut self, change: &Change, window: Window<'_>, cell: Cell, tally: &mut Tally) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.clear();
+        let content = self.content(window, cell);
+        match change.show(Seen::Text(content), &mut [0; 16], tally) {
+            Shown::Nothing => {}
+            Shown::Text(text) | Shown::Written(text) => fresh.extend_from_slice(text),
+        }
+        self.fresh = fresh;
+    }
+
+    /// Looks through a cell that is kept. `false`: it leaves as it came; `true`: as `fresh` has it.
+    ///
+    /// Doubled quotes need not be undone for the sweep: a quote parts numbers either way.
+    fn keep(
+        &mut self,
+        window: Window<'_>,
+        cell: Cell,
+        formulas: Formulas,
+        tally: &mut Tally,
+    ) -> Result<bool, Stop> {
+        let written = &window.bytes[cell.start..cell.end];
+        let content = &written[usize::from(cell.is_quoted)..];
+        let is_formula = formulas != Formulas::Keep && begins_formula(content);
+        if is_formula && formulas == Formulas::Abort {
+            return Stop::bad(cell.start, Problem::FormulaCell);
+        }
+        if !is_formula && !sweep::may_hold(written, cell.is_ascii) {
+            return Ok(false);
+        }
+        let Ok(text) = std::str::from_utf8(written) else {
+            return Stop::bad(cell.start, Problem::InvalidUtf8);
+        };
+        self.fresh.clear();
+        let runs = sweep::cover(text, &mut self.fresh);
+        tally.swept += runs;
+        if is_formula {
+            if runs == 0 {
+                self.fresh.extend_from_slice(written);
+            }
+            self.fresh.insert(usize::from(cell.is_quoted), b'\'');
+        }
+        Ok(is_formula || runs > 0)
+    }
+
+    /// What the cell says, quotes undone.
+    fn content<'a>(&'a mut self, window: Window<'a>, cell: Cell) -> &'a [u8] {
+        if !cell.is_quoted {
+            return &window.bytes[cell.start..cell.end];
+        }
+        let inner = &window.bytes[cell.start + 1..cell.end - 1];
+        if !cell.is_escaped {
+            return inner;
+        }
+        self.plain.clear();
+        let mut is_second = false;
+        for &byte in inner {
+            is_second = byte == b'"' && !is_second;
+            if !is_second {
+                self.plain.push(byte);
+            }
+        }
+        &self.plain
+    }
+}
+
+/// The cell at `at`, which may be empty.
+fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
+    let mut high = 0_u64;
+    let is_quoted = window.bytes.get(at) == Some(&b'"');
+    let (end, is_escaped) = if is_quoted {
+        quoted(window, at + 1, &mut high)?
+    } else {
+        (bare(window, at, delimiter, &mut high)?, false)
+    };
+    let next = match window.bytes.get(end) {
+        None if window.is_last => Next::Row(0),
+        None => return Err(Stop::More),
+        Some(b'\n') => Next::Row(1),
+        Some(b'\r') => match window.bytes.get(end + 1) {
+            Some(b'\n') => Next::Row(2),
+            None if !window.is_last => return Err(Stop::More),
+            Some(_) | None => return Stop::bad(end, Problem::BareCarriageReturn),
+        },
+        Some(&byte) if byte == delimiter => Next::Cell,
+        Some(_) => return Stop::bad(end, Problem::StrayQuote),
+    };
+    window.check_utf8(end)?;
+    Ok(Cell { start: at, end, is_quoted, is_escaped, is_ascii: high & HIGHS == 0, next })
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Marks each byte of `eight` that is `byte`; the lowest mark is exact.
+fn marks(eight: u64, byte: u8) -> u64 {
+    let bytes = eight ^ (ONES * u64::from(byte));
+    bytes.wrapping_sub(ONES) & !bytes & HIGHS
+}
+
+/// Passes over plain bytes from `at`, eight at a time: to the next marked one, or to the last seven.
+fn plain(window: Window<'_>, mut at: usize, high: &mut u64, marks: impl Fn(u64) -> u64) -> usize {
+    while let Some(eight) = window.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let eight = u64::from_le_bytes(*eight);
+        let marks = marks(eight);
+        if marks != 0 {
+            let plain = marks.trailing_zeros() / 8;
+            *high |= eight & ((1_u64 << (plain * 8)) - 1);
+            return at + plain as usize;
+        }
+        *high |= eight;
+        at += 8;
+    }
+    at
+}
+
+/// The end of a cell without quotes: a delimiter, a line end, or the window's end.
+fn bare(window: Window<'_>, at: usize, delimiter: u8, high: &mut u64) -> Result<usize, Stop> {
+    let all = |eight| {
+        let ends = marks(eight, delimiter) | marks(eight, b'\n') | marks(eight, b'\r');
+        ends | marks(eight, b'"') | marks(eight, 0)
+    };
+    let mut pos = at;
+    loop {
+        pos = plain(window, pos, high, all);
+        match window.bytes.get(pos) {
+            None | Some(b'\n' | b'\r') => return Ok(pos),
+            Some(b'"') => return Stop::bad(pos, Problem::StrayQuote),
+            Some(0) => return Stop::bad(pos, Problem::ControlCharacter),
+            Some(&byte) if byte == delimiter => return Ok(pos),
+            Some(&byte) => {
+                *high |= u64::from(byte);
+                pos += 1;
+            }
+        }
+    }
+}
+
+/// Just behind the closing quote, and whether quotes were doubled before it.
+fn quoted(window: Window<'_>, at: usize, high: &mut u64) -> Result<(usize, bool), Stop> {
+    let all = |eight| marks(eight, b'"') | marks(eight, 0);
+    let mut pos = at;
+    let mut is_escaped = false;
+    loop {
+        pos = plain(window, pos, high, all);
+        match window.byte(pos)? {
+            b'"' => match window.bytes.get(pos + 1) {
+                Some(b'"') => {
+                    is_escaped = true;
+                    pos += 2;
+                }
+                None if !window.is_last => return Err(Stop::More),
+                Some(_) | None => return Ok((pos + 1, is_escaped)),
+            },
+            0 => return Stop::bad(pos, Problem::ControlCharacter),
+            byte => {
+                *high |= u64::from(byte);
+                pos += 1;
+            }
+        }
+    }
+}
+
+/// Whether a spreadsheet would read a formula, in half or full width.
+fn begins_formula(content: &[u8]) -> bool {
+    match content.first() {
+        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => true,
+        Some(0xEF) => ["＝", "＋", "－", "＠"].iter().any(|sign| content.starts_with(sign.as_bytes())),
+        Some(_) | None => false,
+    }
+}
+
+/// A text of the plan as a cell. Where formulas do not leave as they came, they do not leave the plan either.
+fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u8> {
+    let mut cell = text.replace('"', "\"\"");
+    match formulas {
+        Formulas::Neutralise | Formulas::Abort if begins_formula(text.as_bytes()) => cell.insert(0, '\''),
+        Formulas::Neutralise | Formulas::Abort | Formulas::Keep => {}
+    }
+    if text.bytes().any(|byte| byte == delimiter || b"\"\r\n".contains(&byte)) {
+        cell = format!("\"{cell}\"");
+    }
+    cell.into_bytes()
+}

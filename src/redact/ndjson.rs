@@ -1,0 +1,58 @@
+//! One JSON object a line: `{..}` LF `{..}` LF. A unit is a line with its end.
+
+use memchr::memchr;
+
+use crate::domain::{CopyKey, MaskPlan};
+
+use super::error::{Problem, Stop};
+use super::object::Objects;
+use super::scan;
+use super::stream::Window;
+use super::{Limits, Tally};
+
+pub(super) struct Ndjson {
+    objects: Objects,
+    is_begun: bool,
+}
+
+impl Ndjson {
+    pub fn new(plan: &MaskPlan, key: &CopyKey, limits: Limits) -> Self {
+        Self { objects: Objects::new(plan, key, limits), is_begun: false }
+    }
+
+    pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
+        let line_end = match memchr(b'\n', window.bytes) {
+            Some(at) => at + 1,
+            None if window.is_last => window.bytes.len(),
+            None => return Err(Stop::More),
+        };
+        let line = Window { bytes: &window.bytes[..line_end], ..window };
+        match self.line(line, out, tally) {
+            Ok(()) => {
+                self.is_begun = true;
+                Ok(line_end)
+            }
+            // An object does not go on in the next line.
+            Err(Stop::More) => Stop::bad(line_end, Problem::Syntax),
+            Err(bad) => Err(bad),
+        }
+    }
+
+    fn line(&mut self, line: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<(), Stop> {
+        let start = scan::blanks(line, 0);
+        match line.bytes.get(start) {
+            None => return Ok(()), // a blank line stays behind
+            Some(b'{') => {}
+            Some(0xEF) if !self.is_begun && start == 0 => return Stop::bad(0, Problem::ByteOrderMark),
+            Some(_) => return Stop::bad(start, Problem::UnexpectedShape),
+        }
+        out.extend_from_slice(&line.bytes[..start]);
+        let end = self.objects.record(line, start, out, tally)?;
+        let rest = scan::blanks(line, end);
+        if rest < line.bytes.len() {
+            return Stop::bad(rest, Problem::TrailingBytes);
+        }
+        out.extend_from_slice(&line.bytes[end..]);
+        Ok(())
+    }
+}

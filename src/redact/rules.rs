@@ -1,0 +1,208 @@
+//! The plan's rules, found by a field's name.
+
+use std::collections::HashSet;
+
+use crate::domain::{Action, CopyKey, FieldName, MaskPlan};
+
+use super::mask::Order;
+
+/// What the plan says of one name. A row's area field without a rule of its own has the order to stay behind.
+pub(super) struct Rule {
+    name: Box<[u8]>,
+    hash: u64,
+    pub order: Order,
+    /// The name in the copy, where it differs.
+    pub renamed: Option<Box<[u8]>>,
+    pub is_area: bool,
+}
+
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// Places in `rules` by hash, at most a quarter full; `usize::MAX` is a free slot.
+    slots: Box<[usize]>,
+}
+
+const FREE: usize = usize::MAX;
+
+impl Rules {
+    /// `quote` writes a fixed text as the format has it.
+    pub fn new(plan: &MaskPlan, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
+        let area = plan.row_area.field.as_str();
+        let mut rules: Vec<Rule> = Vec::new();
+        let rule = |name: &str, action: &Action, renamed: Option<&str>| Rule {
+            name: name.as_bytes().into(),
+            hash: hash(name.as_bytes()),
+            order: Order::new(action, name, key, quote),
+            renamed: renamed.filter(|renamed| *renamed != name).map(|renamed| renamed.as_bytes().into()),
+            is_area: name == area,
+        };
+        for field in &plan.fields {
+            let name = field.name.as_str();
+            match rules.iter_mut().find(|rule| *rule.name == *name.as_bytes()) {
+                // The policy checker lets no name be ordered twice; if it did, neither order would hold.
+                Some(twice) => twice.order = Order::Drop,
+                None => {
+                    rules.push(rule(name, &field.action, field.emit_as.as_ref().map(FieldName::as_str)));
+                }
+            }
+        }
+        if !rules.iter().any(|rule| rule.is_area) {
+            rules.push(rule(area, &Action::Drop, None));
+        }
+        let mut slots = vec![FREE; (rules.len() * 4).next_power_of_two()].into_boxed_slice();
+        for (place, rule) in rules.iter().enumerate() {
+            let mut slot = slot(rule.hash, slots.len());
+            while slots[slot] != FREE {
+                slot = (slot + 1) % slots.len();
+            }
+            slots[slot] = place;
+        }
+        Self { rules, slots }
+    }
+
+    /// The rule of a decoded name with its hash.
+    pub fn find(&self, hash: u64, name: &[u8]) -> Option<&Rule> {
+        self.place(hash, name).map(|place| &self.rules[place])
+    }
+
+    /// Where the rule of a name stands, for [`Rules::at`].
+    pub fn place(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        let mut slot = slot(hash, self.slots.len());
+        loop {
+            let place = self.slots[slot];
+            // A free slot is beyond the end of `rules`.
+            let rule = self.rules.get(place)?;
+            if rule.hash == hash && *rule.name == *name {
+                return Some(place);
+            }
+            slot = (slot + 1) % self.slots.len();
+        }
+    }
+
+    pub fn at(&self, place: usize) -> &Rule {
+        &self.rules[place]
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.rules.iter().map(|rule| &*rule.name)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "any bits of the hash will do")]
+fn slot(hash: u64, slots: usize) -> usize {
+    hash as usize & (slots - 1)
+}
+
+/// A hash of a name, the same for the same bytes only, as far as 64 bits go.
+pub(super) fn hash(name: &[u8]) -> u64 {
+    let mut mixed = name.len() as u64;
+    let mut rest = name;
+    while let Some((eight, after)) = rest.split_first_chunk::<8>() {
+        mixed = mix(mixed, u64::from_le_bytes(*eight));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        let last = rest.iter().rev().fold(0, |last, &byte| last << 8 | u64::from(byte));
+        mixed = mix(mixed, last);
+    }
+    mixed
+}
+
+fn mix(mixed: u64, word: u64) -> u64 {
+    let product = (mixed.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    product ^ product >> 32
+}
+
+/// Up to this many names every pair is compared; more are sorted.
+const PAIRS_MAX: usize = 24;
+
+/// Whether two hashes are equal. Equal names have equal hashes; that two different names meet by chance is
+/// about as likely as guessing a key of 50 bits, and ends the pass rather than letting a name by.
+pub(super) fn has_twice(names: &mut [u64]) -> bool {
+    if names.len() <= PAIRS_MAX {
+        return names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+    }
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// Answers of [`Lookalikes`] remembered by hash.
+const REMEMBERED: usize = 64;
+
+/// The plan's names without case, blanks, `_`, `-` and the prefix `no`, in which sources differ.
+pub(super) struct Lookalikes {
+    cores: HashSet<String>,
+    remembered: Box<[Option<(u64, bool)>; REMEMBERED]>,
+}
+
+impl Lookalikes {
+    pub fn new<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
+        let cores = names.flat_map(cores).collect();
+        Self { cores, remembered: Box::new([None; REMEMBERED]) }
+    }
+
+    /// Whether a name without a rule looks like one with a rule.
+    pub fn is_known(&mut self, hash: u64, name: &[u8]) -> bool {
+        let place = slot(hash, REMEMBERED);
+        match self.remembered[place] {
+            Some((of, answer)) if of == hash => answer,
+            Some(_) | None => {
+                let answer = name.len() <= 256 && cores(name).iter().any(|core| self.cores.contains(core));
+                self.remembered[place] = Some((hash, answer));
+                answer
+            }
+        }
+    }
+}
+
+/// What is left of a name when its spelling is set aside: `NO_KK` gives `nokk`, `kk` and `nkk`.
+fn cores(name: &[u8]) -> Vec<String> {
+    let plain: String = String::from_utf8_lossy(name)
+        .chars()
+        .filter_map(|character| match character {
+            '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(character) - 0xFEE0),
+            other => Some(other),
+        })
+        .filter(|character| character.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let mut cores = Vec::new();
+    for prefix in ["no", "nomor"] {
+        if let Some(core) = plain.strip_prefix(prefix).filter(|core| core.len() >= 2) {
+            cores.extend([core.to_owned(), format!("n{core}")]);
+        }
+    }
+    cores.push(plain);
+    cores.retain(|core| !core.is_empty());
+    cores
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_look_like_a_ruled_one_are_near_misses() {
+        let names: [&[u8]; 4] = [b"nik", b"nkk", b"nama", b"tanggal_lahir"];
+        let mut lookalikes = Lookalikes::new(names.into_iter());
+        let cases = [
+            ("NIK", true),
+            (" nik", true),
+            ("nik\u{200B}", true),
+            ("n\u{FF49}k", true),
+            ("no_nik", true),
+            ("No. KK", true),
+            ("nomor_kk", true),
+            ("tanggal-lahir", true),
+            ("TanggalLahir", true),
+            ("alamat", false),
+            ("no", false),
+            ("", false),
+        ];
+        for (name, is_near) in cases {
+            for _ in 0..2 {
+                assert_eq!(lookalikes.is_known(hash(name.as_bytes()), name.as_bytes()), is_near, "{name:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Writes a record as what it was, with some members left out and some values replaced.
+//!
+//! The input from `pending` on has not been written yet. A kept member does nothing to it; a member that is
+//! left out writes what is before it and goes on behind it. The separator belongs to the member that follows
+//! it. So a record of which all is kept is written in one piece, byte for byte.
+
+pub(super) struct Splice<'a> {
+    input: &'a [u8],
+    out: &'a mut Vec<u8>,
+    pending: usize,
+    has_left_out: bool,
+    has_let_out: bool,
+}
+
+impl<'a> Splice<'a> {
+    pub fn new(input: &'a [u8], from: usize, out: &'a mut Vec<u8>) -> Self {
+        Self { input, out, pending: from, has_left_out: false, has_let_out: false }
+    }
+
+    /// Lets a member out; `from` is behind the separator before it, which stays behind with the members
+    /// before, if none of them was let out.
+    pub fn let_out(&mut self, from: usize) {
+        if self.has_left_out && !self.has_let_out {
+            self.pending = from;
+        }
+        self.has_let_out = true;
+    }
+
+    /// Leaves a member out, its separator included.
+    pub fn leave_out(&mut self, from: usize, to: usize) {
+        self.write_to(from);
+        self.pending = to;
+        self.has_left_out = true;
+    }
+
+    pub fn replace(&mut self, from: usize, to: usize, fresh: &[u8]) {
+        self.write_to(from);
+        self.out.extend_from_slice(fresh);
+        self.pending = to;
+    }
+
+    pub fn write_to(&mut self, end: usize) {
+        self.out.extend_from_slice(&self.input[self.pending..end]);
+        self.pending = end;
+    }
+
+    pub fn has_let_out(&self) -> bool {
+        self.has_let_out
+    }
+}
