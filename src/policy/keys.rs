@@ -72,12 +72,12 @@ impl<'t> Keys<'t> {
     ) -> Option<&'t Spanned<DeValue<'t>>> {
         let value = self.table.get(name);
         if value.is_none() {
-            self.missing(name, format!("`{name}`"), self.example(name), problems);
+            self.missing(name, &format!("`{name}`"), &self.example(name), problems);
         }
         value
     }
 
-    fn missing(&self, name: &str, shown: String, example: String, problems: &mut Problems<'_>) {
+    fn missing(&self, name: &str, shown: &str, example: &str, problems: &mut Problems<'_>) {
         if !self.misspelt.contains(&name) {
             let message = format!("{} has no {shown}", self.called);
             problems.push(Problem::at(self.span(), message).help(format!("add {example}")));
@@ -196,7 +196,7 @@ impl<'t> Keys<'t> {
         problems: &mut Problems<'_>,
     ) -> Option<At<&'t DeTable<'t>>> {
         if self.get(name).is_none() {
-            self.missing(name, format!("`[{name}]`"), format!("a `[{name}]` table"), problems);
+            self.missing(name, &format!("`[{name}]`"), &format!("a `[{name}]` table"), problems);
         }
         self.table(name, problems)
     }
@@ -209,7 +209,7 @@ impl<'t> Keys<'t> {
     ) -> Vec<At<&'t DeTable<'t>>> {
         let Some(value) = self.table.get(name) else {
             let example = format!("a `[[{name}]]` table; without one everything is denied");
-            self.missing(name, format!("`[[{name}]]`"), example, problems);
+            self.missing(name, &format!("`[[{name}]]`"), &example, problems);
             return Vec::new();
         };
         let elements = value.get_ref().as_array().map(|array| array.iter().collect::<Vec<_>>());

@@ -99,7 +99,7 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("a method twice", r#"["GET"]"#, r#"["GET", "GET"]"#, &["14:19 `GET` stands twice in `methods` ? keep one of the two"]),
         ("methods that are no list", r#"["GET"]"#, r#""GET""#, &[r#"14:11 `methods` is a list of strings, and this is of type string ? write it like `methods = ["GET"]`"#]),
         ("an unknown format", r#"format = "csv""#, r#"format = "cvs""#, &["15:10 `format` cannot be `cvs` ? did you mean `csv`?"]),
-        ("an odd delimiter", r#"format = "csv""#, "format = \"csv\"\ndelimiter = \"'\"", &[r#"16:13 `delimiter` cannot be `'` ? known here: `,`, `;`, `|`, `\t`"#]),
+        ("an odd delimiter", r#"format = "csv""#, "format = \"csv\"\ndelimiter = \"'\"", &[r"16:13 `delimiter` cannot be `'` ? known here: `,`, `;`, `|`, `\t`"]),
         ("an unknown word for formulas", r#"format = "csv""#, "format = \"csv\"\nformulas = \"neutralize\"", &["16:12 `formulas` cannot be `neutralize` ? did you mean `neutralise`?"]),
         ("records in csv", r#"format = "csv""#, "format = \"csv\"\nrecords = \"array\"", &["16:11 `records` says nothing to the format `csv` ? remove `records`, or change `format`"]),
         ("csv settings in ndjson", r#"format = "csv""#, "format = \"ndjson\"\ndelimiter = \",\"\nformulas = \"keep\"", &["16:13 `delimiter` says nothing to the format `ndjson` ? remove `delimiter`, or change `format`", "17:12 `formulas` says nothing to the format `ndjson` ? remove `formulas`, or change `format`"]),
@@ -154,6 +154,9 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
     }
 }
 
+/// Name, files, and what is said about them.
+type SetCase<'c> = (&'c str, &'c [(&'c str, &'c [u8])], &'c [&'c str]);
+
 #[test]
 fn every_wrong_set_of_files_is_refused() {
     let right = RIGHT.as_bytes();
@@ -162,7 +165,7 @@ fn every_wrong_set_of_files_is_refused() {
     let other_end = elsewhere.replace("first = 6", "last = 4");
     let broken = RIGHT.replace("\"csv\"", "\"cvs\"");
     let large = vec![b'#'; 1_048_577];
-    let cases: [(&str, &[(&str, &[u8])], &[&str]); 9] = [
+    let cases: [SetCase<'_>; 9] = [
         (
             "nothing",
             &[],
@@ -342,8 +345,8 @@ fn the_shipped_policies_give_what_is_written_here() {
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(*name));
         let mut row = |head: &str, cells: Vec<String>| {
-            let cells: String = cells.iter().map(|cell| format!("{cell:<24}")).collect();
-            writeln!(golden, "  {head:<16}{}", cells.trim_end()).unwrap();
+            let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:<24}")).collect();
+            writeln!(golden, "  {head:<16}{}", cells.concat().trim_end()).unwrap();
         };
         row("", roles.iter().map(|role| format!("{} {}", role.role, role.level)).collect());
         for name in names {
@@ -399,4 +402,36 @@ fn the_shipped_policies_give_what_is_written_here() {
       rw              -                       keep                    keep
       keterangan      -                       -                       keep
     "#);
+}
+
+#[test]
+fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
+    let manual = include_str!("../../docs/policy.md");
+    let examples: Vec<&str> =
+        manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [whole, route, role] = examples[..] else { panic!("three examples, not {}", examples.len()) };
+    let all = format!("{whole}\n{route}\n{role}");
+    assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
+    let rules: Vec<&str> = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .filter(|(rule, _)| rule.contains(" = "))
+        .map(|(rule, _)| rule)
+        .collect();
+    assert_eq!(rules.len(), 8, "{rules:?}");
+    for rule in rules {
+        let policy = RIGHT.replace("nik = { action = \"mask\", first = 6 }\nalamat = \"drop\"", rule);
+        let policy =
+            if rule.starts_with("nama") { policy.replacen("nama = \"keep\"\n", "", 1) } else { policy };
+        assert_eq!(problems(load(&[("a.toml", policy.as_bytes())])), [""; 0], "{rule}");
+    }
+    // The codes of `decide` stand in its own file as the only words after `=> "`.
+    let codes: Vec<&str> = include_str!("decide.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","))
+        .collect();
+    assert_eq!(codes.len(), 11);
+    for code in codes {
+        assert!(manual.contains(&format!("`{code}`")), "{code}");
+    }
 }
