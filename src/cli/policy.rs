@@ -239,3 +239,73 @@ impl ProblemReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(files: &[(&str, &str)], named: &[&str], format: OutputFormat) -> (Option<Answer>, String) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let paths = named.iter().map(|name| folder.path().join(name)).collect();
+        let mut out = Vec::new();
+        let answer = check(&CheckArgs { paths, format }, &mut out).ok();
+        let text = String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).unwrap();
+        (answer, text.replace(&format!("{}/", folder.path().display()), ""))
+    }
+
+    const RIGHT: &str = include_str!("../../policies/dpt-2024.toml");
+
+    #[test]
+    fn the_answer_is_yes_or_no_or_that_it_could_not_run() {
+        let wrong = RIGHT.replace("\"kabkota\"", "\"kabkot\"");
+        let files = [("right.toml", RIGHT), ("wrong.toml", wrong.as_str())];
+        let cases = [
+            ("right", vec!["right.toml"], Some(Answer::Yes)),
+            ("wrong", vec!["wrong.toml"], Some(Answer::No)),
+            ("one of two", vec!["right.toml", "wrong.toml"], Some(Answer::No)),
+            ("absent", vec!["absent.toml"], None),
+            ("right and absent", vec!["right.toml", "absent.toml"], None),
+        ];
+        for (name, named, expected) in cases {
+            for format in [OutputFormat::Table, OutputFormat::Json] {
+                let (answer, text) = run(&files, &named, format);
+                assert_eq!(answer, expected, "{name}");
+                assert!(!text.is_empty(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn problems_for_machines_hold_place_and_remedy() {
+        let (_, text) = run(&[("a.toml", "[policy]\nname = 1\n")], &["a.toml"], OutputFormat::Json);
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(report["ok"], false);
+        assert!(report.get("digest").is_none());
+        let wrong_type = serde_json::json!({
+            "path": "a.toml",
+            "line": 2,
+            "column": 8,
+            "message": "`name` is a string, and this is of type integer",
+            "notes": [],
+            "remedy": "write it like `name = \"dpt-2024\"`",
+        });
+        assert!(report["problems"].as_array().unwrap().contains(&wrong_type), "{text}");
+    }
+
+    #[test]
+    fn a_right_policy_is_shown_field_by_field() {
+        let (_, text) = run(&[("a.toml", RIGHT)], &["a.toml"], OutputFormat::Table);
+        let wanted = ["dpt-2024", "/dpt-envelope/{wilayah}.json", "age(2024-02-14) as usia", "mask(6,0)"];
+        for part in wanted {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        let (_, text) = run(&[("a.toml", RIGHT)], &["a.toml"], OutputFormat::Json);
+        let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let role = &report["policies"][0]["roles"][2];
+        assert_eq!(role["role"], "bawaslu");
+        assert_eq!(role["fields"].as_array().unwrap().len(), 7);
+    }
+}

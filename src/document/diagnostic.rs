@@ -39,7 +39,13 @@ pub fn quote(text: &str) -> String {
     if holds_long_number(text) {
         return "(a long number)".to_owned();
     }
-    let shown: String = text.chars().take(QUOTE_CHARACTERS_MAX).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for next in text.chars().take(QUOTE_CHARACTERS_MAX) {
+        match next {
+            '"' | '\'' => shown.push(next),
+            other => shown.extend(other.escape_debug()),
+        }
+    }
     let more = if text.chars().nth(QUOTE_CHARACTERS_MAX).is_some() { ".." } else { "" };
     format!("`{shown}{more}`")
 }

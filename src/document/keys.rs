@@ -22,6 +22,8 @@ pub struct Keys<'t> {
     /// What messages call it, such as `[policy]`.
     called: String,
     known: &'static [Key],
+    /// Keys that a misspelt one seems to stand for; their absence is not reported a second time.
+    misspelt: Vec<&'static str>,
 }
 
 /// A value and where it stands.
@@ -40,16 +42,18 @@ impl<'t> Keys<'t> {
         problems: &mut Problems<'_>,
     ) -> Self {
         let called = called.into();
-        let names: Vec<&str> = known.iter().map(|key| key.name).collect();
+        let names: Vec<&'static str> = known.iter().map(|key| key.name).collect();
+        let mut misspelt = Vec::new();
         for key in table.keys() {
             if !names.contains(&key.get_ref().as_ref()) {
                 problems.push(
                     Problem::at(key.span(), format!("{called} has no key {}", quote(key.get_ref())))
                         .help(did_you_mean(key.get_ref(), &names)),
                 );
+                misspelt.extend(nearest(key.get_ref(), &names));
             }
         }
-        Self { table, span, called, known }
+        Self { table, span, called, known, misspelt }
     }
 
     pub fn span(&self) -> Range<usize> {
@@ -64,12 +68,16 @@ impl<'t> Keys<'t> {
     pub fn need(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<&'t Spanned<DeValue<'t>>> {
         let value = self.table.get(name);
         if value.is_none() {
-            problems.push(
-                Problem::at(self.span(), format!("{} has no `{name}`", self.called))
-                    .help(format!("add {}", self.example(name))),
-            );
+            self.missing(name, &format!("`{name}`"), &self.example(name), problems);
         }
         value
+    }
+
+    fn missing(&self, name: &str, shown: &str, example: &str, problems: &mut Problems<'_>) {
+        if !self.misspelt.contains(&name) {
+            let message = format!("{} has no {shown}", self.called);
+            problems.push(Problem::at(self.span(), message).help(format!("add {example}")));
+        }
     }
 
     fn example(&self, name: &str) -> String {
@@ -107,7 +115,10 @@ impl<'t> Keys<'t> {
             .as_integer()
             .and_then(|integer| u64::from_str_radix(integer.as_str(), integer.radix()).ok());
         if number.is_none() {
-            problems.push(self.wrong_type(name, "a whole number from 0", value));
+            problems.push(
+                Problem::at(value.span(), format!("`{name}` is not a whole number from 0"))
+                    .help(format!("write it like {}", self.example(name))),
+            );
         }
         number.map(|number| At { value: number, span: value.span() })
     }
@@ -166,13 +177,19 @@ impl<'t> Keys<'t> {
         table.map(|table| At { value: table, span: value.span() })
     }
 
+    /// The `[name]` table of a file.
+    pub fn need_table(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<At<&'t DeTable<'t>>> {
+        if self.get(name).is_none() {
+            self.missing(name, &format!("`[{name}]`"), &format!("a `[{name}]` table"), problems);
+        }
+        self.table(name, problems)
+    }
+
     /// The `[[name]]` tables of a file, at least one.
     pub fn need_tables(&self, name: &'static str, problems: &mut Problems<'_>) -> Vec<At<&'t DeTable<'t>>> {
         let Some(value) = self.table.get(name) else {
-            problems.push(
-                Problem::at(self.span(), format!("{} has no `[[{name}]]`", self.called))
-                    .help(format!("add a `[[{name}]]` table; without one everything is denied")),
-            );
+            let example = format!("a `[[{name}]]` table; without one everything is denied");
+            self.missing(name, &format!("`[[{name}]]`"), &example, problems);
             return Vec::new();
         };
         let elements = value.get_ref().as_array().map(|array| array.iter().collect::<Vec<_>>());
@@ -211,20 +228,23 @@ pub fn word<T: Copy>(
 }
 
 /// The nearest of the known words, or all of them.
-pub fn did_you_mean(given: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|word| (distance(&given.to_ascii_lowercase(), word), *word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance);
-    match near {
-        Some((_, word)) => format!("did you mean `{word}`?"),
-        None if known.is_empty() => "remove it".to_owned(),
+pub fn did_you_mean(given: &str, known: &[&'static str]) -> String {
+    match nearest(given, known) {
+        Some(word) => format!("did you mean `{word}`?"),
         None => {
-            let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+            let list: Vec<String> = known.iter().map(|word| quote(word)).collect();
             format!("known here: {}", list.join(", "))
         }
     }
+}
+
+/// The known word that `given` is most likely a misspelling of. One or two letters are near to everything.
+fn nearest(given: &str, known: &[&'static str]) -> Option<&'static str> {
+    let given = given.to_ascii_lowercase();
+    let near = known.iter().filter(|word| word.len() > 2).map(|word| (distance(&given, word), *word));
+    near.filter(|(distance, word)| *distance <= word.len() / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that make `one` into `two`. Long words are
@@ -260,12 +280,13 @@ mod tests {
             ("kep", "did you mean `keep`?"),
             ("Keep", "did you mean `keep`?"),
             ("dorp", "did you mean `drop`?"),
+            ("kee", "did you mean `keep`?"),
             ("hash", "known here: `keep`, `drop`, `mask`"),
             ("", "known here: `keep`, `drop`, `mask`"),
         ];
         for (given, expected) in cases {
             assert_eq!(did_you_mean(given, &known), expected, "{given}");
         }
-        assert_eq!(did_you_mean("x", &[]), "remove it");
+        assert_eq!(did_you_mean("'", &[",", "\t"]), "known here: `,`, `\\t`");
     }
 }

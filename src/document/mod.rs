@@ -9,4 +9,4 @@ mod source;
 
 pub use diagnostic::{Diagnostic, holds_long_number, line_column, quote};
 pub use keys::{At, Key, Keys, word};
-pub use source::{FILE_BYTES_MAX, Problem, Problems, Source, read_all};
+pub use source::{Problem, Problems, Source, read_all};

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{Diagnostic, line_column, quote};
 
 /// Largest file, in bytes.
-pub const FILE_BYTES_MAX: u64 = 1_048_576;
+const FILE_BYTES_MAX: u64 = 1_048_576;
 
 /// A file as read.
 #[derive(Debug)]

@@ -13,6 +13,11 @@ pub const PATH_BYTES_MAX: usize = 1_024;
 pub const QUERY_BYTES_MAX: usize = 2_048;
 pub const PARAMETERS_MAX: usize = 16;
 
+/// First segments of paths that the program answers itself; a policy cannot have routes there.
+pub const RESERVED: [&str; 4] = [RECEIPTS, "checkpoint", "tile", "portal"];
+/// `/receipts/{release}`
+pub const RECEIPTS: &str = "receipts";
+
 /// Methods a route may list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {

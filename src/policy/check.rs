@@ -110,8 +110,7 @@ fn read_file(table: &DeTable<'_>, marks: &mut Marks, problems: &mut Problems<'_>
 }
 
 fn read_head(file: &Keys<'_>, marks: &mut Marks, problems: &mut Problems<'_>) -> Option<Head> {
-    file.need("policy", problems);
-    let table = file.table("policy", problems)?;
+    let table = file.need_table("policy", problems)?;
     let keys = Keys::open(table.value, table.span, "`[policy]`", POLICY_KEYS, problems);
     let name = read_label(&keys, "name", problems);
     if let Some(name) = &name {

@@ -261,3 +261,288 @@ fn day_in_wib(unix_s: u64) -> Date {
     let time = i64::try_from(unix_s).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     time.map_or(Date::MAX, |time| WIB.to_datetime(time).date())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Level, Scope};
+
+    /// 2023-07-01 12:00 in WIB.
+    const NOON_S: u64 = 1_688_187_600;
+
+    const POLICY: &str = r#"
+[policy]
+name = "contoh"
+dataset = "dpt"
+election = "pemilu-2024"
+stage = "dpt"
+version = "1"
+valid_from = 2023-06-21
+valid_until = 2024-12-31
+legal_basis = "UU 7/2017"
+approved_by = "KPU Contoh"
+
+[[route]]
+path = "/dpt/{wilayah}.csv"
+methods = ["GET"]
+format = "csv"
+media_types = ["text/csv"]
+row_area = "kode_tps"
+[route.parameters]
+tps = "tps"
+kelurahan = "wilayah"
+halaman = "number"
+
+[[route]]
+path = "/dpt"
+methods = ["GET", "HEAD"]
+wilayah_parameter = "wilayah"
+format = "ndjson"
+media_types = ["application/x-ndjson"]
+row_area = "kode_tps"
+
+[[role]]
+role = "partai"
+level = "kabkota"
+[role.fields]
+nik = { action = "mask", first = 6 }
+tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
+alamat = "drop"
+
+[[role]]
+role = "partai"
+level = "kecamatan"
+[role.fields]
+nama = "keep"
+
+[[role]]
+role = "kpu"
+level = "nasional"
+[role.fields]
+nama = "keep"
+"#;
+
+    fn set() -> PolicySet {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contoh.toml");
+        std::fs::write(&path, POLICY).unwrap();
+        PolicySet::load(&[path]).unwrap()
+    }
+
+    fn requester(role: &str, level: Level, areas: &[&str], election: Option<&str>) -> Requester {
+        Requester {
+            subject: "saksi-1".to_owned(),
+            client_id: "partai-7".to_owned(),
+            issuer: "https://kpu.example".to_owned(),
+            token_id: "t-1".to_owned(),
+            role: role.parse().unwrap(),
+            party: election.map(|election| Party { election: election.to_owned(), number: 7 }),
+            scope: Scope { level, wilayah: areas.iter().map(|area| area.parse().unwrap()).collect() },
+            mandate: None,
+            expires_at_s: NOON_S + 60,
+        }
+    }
+
+    fn party() -> Requester {
+        requester("partai", Level::Kabkota, &["9901"], Some("pemilu-2024"))
+    }
+
+    fn ask(line: &str) -> Ask {
+        let (method, target) = line.split_once(' ').unwrap();
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        Ask::read(method, path, query).unwrap()
+    }
+
+    fn outcome(decided: &Result<Grant, Denial>) -> (&str, Option<&str>) {
+        match decided {
+            Ok(grant) => (grant.route_template(), Some(grant.area.as_str())),
+            Err(denial) => (denial.code(), None),
+        }
+    }
+
+    #[test]
+    fn what_is_asked_decides() {
+        let set = set();
+        let csv = "/dpt/{wilayah}.csv";
+        let cases = [
+            ("GET /dpt/9901.csv", csv, Some("9901")),
+            ("GET /dpt/99.01.csv", csv, Some("9901")),
+            ("GET /dpt/990101.csv", csv, Some("990101")),
+            ("GET /dpt/9901.CSV", "route_unknown", None),
+            ("GET /dpt/9901.json", "route_unknown", None),
+            ("GET /dpt/9901.csv/x", "route_unknown", None),
+            ("HEAD /dpt/9901.csv", "method_not_allowed", None),
+            ("HEAD /dpt?wilayah=9901", "/dpt", Some("9901")),
+            ("GET /dpt?wilayah=9901", "/dpt", Some("9901")),
+            ("GET /dpt", "area_missing", None),
+            ("GET /dpt?Wilayah=9901", "area_missing", None),
+            ("GET /dpt?wilayah=", "area_malformed", None),
+            ("GET /dpt?wilayah=990", "area_malformed", None),
+            ("GET /dpt?wilayah=9901011001001", "area_malformed", None),
+            ("GET /dpt/990.csv", "area_malformed", None),
+            ("GET /dpt/x9901.csv", "area_malformed", None),
+            ("GET /dpt/9901..csv", "area_malformed", None),
+            ("GET /dpt/9901014512900003.csv", "area_malformed", None),
+            ("GET /dpt/9901.csv?tps=9901011001001&halaman=2", csv, Some("9901")),
+            ("GET /dpt/9901.csv?tps=9902011001001", "parameter_value", None),
+            ("GET /dpt/9901.csv?tps=9901", "parameter_value", None),
+            ("GET /dpt/9901.csv?kelurahan=9901011001", csv, Some("9901")),
+            ("GET /dpt/9901.csv?kelurahan=99", "parameter_value", None),
+            ("GET /dpt/990101.csv?kelurahan=9901", "parameter_value", None),
+            ("GET /dpt/9901.csv?halaman=", "parameter_value", None),
+            ("GET /dpt/9901.csv?halaman=-1", "parameter_value", None),
+            ("GET /dpt/9901.csv?halaman=9901014512900003", "parameter_value", None),
+            ("GET /dpt/9901.csv?nik=990101", "parameter_unknown", None),
+            ("GET /dpt/9901.csv?TPS=9901011001001", "parameter_unknown", None),
+            ("GET /dpt?wilayah=9901&tps=9901011001001", "parameter_unknown", None),
+            ("GET /dpt/9902.csv", "area_outside_scope", None),
+            ("GET /dpt/99.csv", "area_outside_scope", None),
+        ];
+        for (line, expected, area) in cases {
+            let decided = set.decide(party(), ask(line), NOON_S);
+            assert_eq!(outcome(&decided), (expected, area), "{line}");
+        }
+    }
+
+    #[test]
+    fn who_asks_decides() {
+        use Level::{Desa, Kabkota, Kecamatan, Nasional, Provinsi};
+        let set = set();
+        let now = Some("pemilu-2024");
+        let cases = [
+            (
+                "a party in its kecamatan",
+                requester("partai", Kecamatan, &["990101"], now),
+                "990101",
+                "granted",
+            ),
+            (
+                "another kecamatan",
+                requester("partai", Kecamatan, &["990102"], now),
+                "990101",
+                "area_outside_scope",
+            ),
+            (
+                "the kabupaten above",
+                requester("partai", Kecamatan, &["990101"], now),
+                "9901",
+                "area_outside_scope",
+            ),
+            (
+                "a list above the level",
+                requester("partai", Kecamatan, &["9901"], now),
+                "9901",
+                "area_outside_scope",
+            ),
+            ("inside such a list", requester("partai", Kecamatan, &["9901"], now), "990101", "granted"),
+            ("one of two areas", requester("partai", Kabkota, &["9902", "9901"], now), "9901", "granted"),
+            ("no area", requester("partai", Kabkota, &[], now), "9901", "area_outside_scope"),
+            ("no party", requester("partai", Kabkota, &["9901"], None), "9901", "granted"),
+            (
+                "another election",
+                requester("partai", Kabkota, &["9901"], Some("pemilu-2019")),
+                "9901",
+                "election_mismatch",
+            ),
+            (
+                "a role without a rule",
+                requester("auditor", Kabkota, &["9901"], None),
+                "9901",
+                "role_without_rule",
+            ),
+            (
+                "a level without a rule",
+                requester("partai", Provinsi, &["99"], now),
+                "9901",
+                "role_without_rule",
+            ),
+            (
+                "a level below",
+                requester("partai", Desa, &["9901011001"], now),
+                "9901011001",
+                "role_without_rule",
+            ),
+            ("the whole country in parts", requester("kpu", Nasional, &["98", "99"], None), "99", "granted"),
+        ];
+        for (name, requester, area, expected) in cases {
+            let decided = set.decide(requester, ask(&format!("GET /dpt/{area}.csv")), NOON_S);
+            let code = decided.as_ref().map_or_else(Denial::code, |_| "granted");
+            assert_eq!(code, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn days_begin_at_midnight_in_western_indonesia() {
+        let set = set();
+        let cases = [
+            ("2023-06-20 23:59:59 WIB", 1_687_280_399, "policy_not_yet_valid"),
+            ("2023-06-21 00:00:00 WIB", 1_687_280_400, "granted"),
+            ("2024-12-31 23:59:59 WIB", 1_735_664_399, "granted"),
+            ("2025-01-01 00:00:00 WIB", 1_735_664_400, "policy_expired"),
+            ("1970", 0, "policy_not_yet_valid"),
+            ("no calendar", u64::MAX, "policy_expired"),
+        ];
+        for (name, now_s, expected) in cases {
+            let decided = set.decide(party(), ask("GET /dpt/9901.csv"), now_s);
+            assert_eq!(decided.as_ref().map_or_else(Denial::code, |_| "granted"), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_grant_holds_all_that_the_release_and_the_ledger_need() {
+        let set = set();
+        let grant = set.decide(party(), ask("GET /dpt/990101.csv?halaman=2"), NOON_S).unwrap();
+        let given: Vec<String> =
+            grant.given().iter().map(|(name, action)| format!("{name} {action}")).collect();
+        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14)"]);
+        assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
+        assert_eq!(grant.plan().row_area.within.as_str(), "990101");
+        assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");
+        assert_eq!(grant.media_types(), ["text/csv"]);
+        assert_eq!(grant.policy().name, "contoh");
+        assert_eq!(grant.policy().digest, crate::domain::Digest::of(POLICY.as_bytes()));
+        assert_eq!(grant.determination().election, "pemilu-2024");
+        assert_eq!(grant.legal_basis(), "UU 7/2017");
+        assert_eq!(grant.ask().path_and_query(), "/dpt/990101.csv?halaman=2");
+        assert_eq!(grant.requester().subject, "saksi-1");
+    }
+
+    #[test]
+    fn a_denial_knows_its_place_and_repeats_nothing_of_the_request() {
+        let set = set();
+        let denial = set.decide(party(), ask("GET /dpt/9902.csv"), NOON_S).unwrap_err();
+        assert_eq!(denial.route_template(), Some("/dpt/{wilayah}.csv"));
+        assert_eq!(denial.area().map(|area| area.as_str().to_owned()).as_deref(), Some("9902"));
+        assert_eq!(denial.policy().map(|policy| policy.name.as_str()), Some("contoh"));
+        let lines = ["GET /dpt/9901014512900003.csv", "GET /dpt/9901.csv?nik=9901014512900003"];
+        for line in lines {
+            let denial = set.decide(party(), ask(line), NOON_S).unwrap_err();
+            assert!(!format!("{denial} {denial:?}").contains("45129"), "{line}");
+        }
+        let method = set.decide(party(), ask("HEAD /dpt/9901.csv"), NOON_S).unwrap_err();
+        assert!(matches!(method, Denial::MethodNotAllowed { allowed, .. } if allowed == [Method::Get]));
+    }
+
+    #[test]
+    fn the_shipped_policies_answer_one_url_by_role() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let set = PolicySet::load(&[folder]).unwrap();
+        // 2026-11-22
+        let now_s = 1_795_305_600;
+        let fields = |requester| {
+            let grant = set.decide(requester, ask("GET /dpt/990101.csv"), now_s).unwrap();
+            grant.given().iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            fields(requester("bawaslu", Level::Kabkota, &["9901"], None)),
+            ["nama", "jenis_kelamin", "usia", "alamat", "rt", "rw", "keterangan"]
+        );
+        assert_eq!(
+            fields(party()),
+            ["nik", "nama", "jenis_kelamin", "usia", "kecamatan", "kelurahan", "tps"]
+        );
+        let old = set.decide(party(), ask("GET /2018/dpt/9901.csv"), now_s);
+        assert_eq!(outcome(&old).0, "election_mismatch");
+    }
+}

@@ -15,6 +15,8 @@ mod role;
 mod route;
 mod set;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use jiff::civil::Date;
 use serde::Serialize;

@@ -71,7 +71,7 @@ const WORDS: &[(&str, Word)] = &[
 const ACTION: Key = Key { name: "action", example: "\"keep\"" };
 const AS: Key = Key { name: "as", example: "\"usia\"" };
 const AT: Key = Key { name: "at", example: "2024-02-14" };
-const FIRST: Key = Key { name: "first", example: "12" };
+const FIRST: Key = Key { name: "first", example: "6" };
 const LAST: Key = Key { name: "last", example: "4" };
 const TEXT: Key = Key { name: "text", example: "\"-\"" };
 
@@ -88,7 +88,7 @@ impl Word {
     }
 }
 
-pub(super) fn read_levels() -> Vec<(&'static str, Level)> {
+fn read_levels() -> Vec<(&'static str, Level)> {
     Level::ALL.iter().map(|level| (level.as_str(), *level)).collect()
 }
 
@@ -180,7 +180,7 @@ fn read_rule(
                     value.span(),
                     format!("the rule of {} is of type {}", quote(name.value), other.type_str()),
                 )
-                .help("write an action such as `\"keep\"` or `{ action = \"mask\", first = 12 }`"),
+                .help("write an action such as `\"keep\"` or `{ action = \"mask\", first = 6 }`"),
             );
             return None;
         }
@@ -240,14 +240,14 @@ fn read_settings(
     let Some(text) = table.get("action") else {
         problems.push(
             Problem::at(span, format!("the rule of {} has no `action`", quote(field)))
-                .help("write it like `{ action = \"mask\", first = 12 }`"),
+                .help("write it like `{ action = \"mask\", first = 6 }`"),
         );
         return None;
     };
     let Some(text) = text.get_ref().as_str().map(|value| At { value, span: text.span() }) else {
         problems.push(
             Problem::at(text.span(), format!("the action of {} is not a string", quote(field)))
-                .help("write it like `{ action = \"mask\", first = 12 }`"),
+                .help("write it like `{ action = \"mask\", first = 6 }`"),
         );
         return None;
     };

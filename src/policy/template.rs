@@ -7,6 +7,8 @@
 
 use thiserror::Error;
 
+use crate::domain::ask::RESERVED;
+
 /// Longest template, in bytes.
 const TEMPLATE_BYTES_MAX: usize = 256;
 const PLACEHOLDER: &str = "{wilayah}";
@@ -27,6 +29,8 @@ pub(super) enum TemplateError {
     PlaceholderTwice,
     #[error("has a digit or a dot beside `{{wilayah}}` that could be read as part of the area")]
     Touching,
+    #[error("begins with `/{name}`, where the program answers itself")]
+    Reserved { name: &'static str },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +64,12 @@ impl Template {
         let segments: Vec<Segment> = rest.split('/').map(Segment::read).collect::<Result<_, _>>()?;
         if segments.iter().filter(|segment| matches!(segment, Segment::Area { .. })).count() > 1 {
             return Err(TemplateError::PlaceholderTwice);
+        }
+        let first = segments.first();
+        if let Some(name) =
+            RESERVED.into_iter().find(|name| first == Some(&Segment::Literal((*name).to_owned())))
+        {
+            return Err(TemplateError::Reserved { name });
         }
         Ok(Self { text: text.to_owned(), segments })
     }

@@ -9,14 +9,13 @@ use serde_json::json;
 
 use super::body::ReplyBody;
 use super::error::ReleaseError;
+use crate::domain::ask::RECEIPTS;
 use crate::domain::{Ask, ReleaseId};
 use crate::identity::Requester;
 use crate::ledger::{Entry, Intent, Ledger};
 
 /// The role that may read every receipt and no voter data.
 const AUDITOR: &str = "auditor";
-/// First segment of the path: policies cannot have routes below it.
-pub const RECEIPTS: &str = "receipts";
 
 /// Whether the path is one of receipts, well formed or not.
 pub(super) fn is_asked(ask: &Ask) -> bool {

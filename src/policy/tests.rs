@@ -1,0 +1,438 @@
+//! Wrong policies, each with all that is said about it; and the shipped ones, pinned.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::PolicyError;
+use super::{PolicySet, RoleRule};
+use crate::document::Diagnostic;
+use crate::domain::FieldName;
+
+const RIGHT: &str = r#"[policy]
+name = "contoh"
+dataset = "dpt"
+election = "pemilu-2024"
+stage = "dpt"
+version = "1"
+valid_from = 2023-06-21
+valid_until = 2024-12-31
+legal_basis = "UU 7/2017"
+approved_by = "KPU Contoh"
+
+[[route]]
+path = "/dpt/{wilayah}.csv"
+methods = ["GET"]
+format = "csv"
+media_types = ["text/csv"]
+row_area = "kode_tps"
+
+[[role]]
+role = "partai"
+level = "kabkota"
+[role.fields]
+nama = "keep"
+nik = { action = "mask", first = 6 }
+alamat = "drop"
+"#;
+
+/// Files in a folder of their own, loaded by the folder or by one name.
+fn load(files: &[(&str, &[u8])]) -> Result<PolicySet, PolicyError> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    PolicySet::load(&[folder.path().to_owned()])
+}
+
+/// `21:7 message; note; note ? remedy`
+fn line(problem: &Diagnostic) -> String {
+    let mut text = String::new();
+    if let Some((line, column)) = problem.line_column() {
+        write!(text, "{line}:{column} ").unwrap();
+    }
+    text.push_str(problem.message());
+    let folder = format!("{}/", problem.path().parent().unwrap().display());
+    for note in problem.notes() {
+        write!(text, "; {}", note.replace(&folder, "")).unwrap();
+    }
+    if let Some(remedy) = problem.remedy() {
+        write!(text, " ? {remedy}").unwrap();
+    }
+    text
+}
+
+fn problems(loaded: Result<PolicySet, PolicyError>) -> Vec<String> {
+    loaded.err().map(|error| error.diagnostics().iter().map(line).collect()).unwrap_or_default()
+}
+
+#[test]
+fn every_wrong_policy_is_refused_with_place_and_remedy() {
+    assert_eq!(problems(load(&[("a.toml", RIGHT.as_bytes())])), [""; 0]);
+    #[rustfmt::skip] // one case, one row: what was changed, and all that is said about it
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        ("an unknown table", "[policy]\n", "[polcy]\n", &["1:2 the file has no key `polcy` ? did you mean `policy`?"]),
+        ("an unknown key", r#"version = "1""#, r#"versoin = "1""#, &["6:1 `[policy]` has no key `versoin` ? did you mean `version`?"]),
+        ("a strange key", r#"version = "1""#, "version = \"1\"\nowner = \"x\"", &["7:1 `[policy]` has no key `owner` ? known here: `name`, `dataset`, `election`, `stage`, `version`, `valid_from`, `valid_until`, `legal_basis`, `approved_by`"]),
+        ("a missing key", "election = \"pemilu-2024\"\n", "", &[r#"1:1 `[policy]` has no `election` ? add `election = "pemilu-2024"`"#]),
+        ("a wrong type", r#"version = "1""#, "version = 1", &[r#"6:11 `version` is a string, and this is of type integer ? write it like `version = "1"`"#]),
+        ("a blank in a name", r#""contoh""#, r#""con toh""#, &["2:8 `name` has 1 to 64 letters, digits, `-`, `.` and `_` ? write it without blanks, such as `pemilu-2024`"]),
+        ("an unknown dataset", r#"dataset = "dpt""#, r#"dataset = "dptb""#, &["3:11 `dataset` cannot be `dptb` ? did you mean `dpt`?"]),
+        ("an unknown stage", r#"stage = "dpt""#, r#"stage = "dpthp1""#, &["5:9 `stage` cannot be `dpthp1` ? did you mean `dpthp-1`?"]),
+        ("a date in quotes", "2023-06-21", r#""2023-06-21""#, &["7:14 `valid_from` is a date without a time or quotes, and this is of type string ? write it like `valid_from = 2023-06-21`"]),
+        ("a date with a time", "2024-12-31", "2024-12-31T00:00:00Z", &["8:15 `valid_until` is a date without a time or quotes, and this is of type datetime ? write it like `valid_until = 2024-12-31`"]),
+        ("days in the wrong order", "2024-12-31", "2023-06-20", &["8:15 the policy ends before it begins; it begins on 2023-06-21, at line 7 ? both days are included: for one day write the same date twice"]),
+        ("an empty legal basis", r#""UU 7/2017""#, r#"" ""#, &["9:15 `legal_basis` is empty ? say it in a sentence: it stands in the ledger beside every release"]),
+        ("a line break in a text", r#""KPU Contoh""#, r#""KPU\nContoh""#, &["10:15 `approved_by` holds a control character ? say it in a sentence: it stands in the ledger beside every release"]),
+        ("no route", "[[route]]\npath = \"/dpt/{wilayah}.csv\"\nmethods = [\"GET\"]\nformat = \"csv\"\nmedia_types = [\"text/csv\"]\nrow_area = \"kode_tps\"\n", "", &["1:1 the file has no `[[route]]` ? add a `[[route]]` table; without one everything is denied"]),
+        ("a route in single brackets", "[[route]]", "[route]", &["12:1 `route` is a list of tables ? write `[[route]]`, with two brackets"]),
+        ("a path without a slash", r#""/dpt/{wilayah}.csv""#, r#""dpt/{wilayah}.csv""#, &["13:8 the path does not begin with one `/` ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("a path no ask can have", r#""/dpt/{wilayah}.csv""#, r#""/dpt//{wilayah}.csv""#, &["13:8 the path has an empty, `.` or `..` segment ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("an escape in a path", r#""/dpt/{wilayah}.csv""#, r#""/d%70t/{wilayah}.csv""#, &["13:8 the path holds a character outside letters, digits, `-`, `.`, `_`, `~` ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("another placeholder", r#""/dpt/{wilayah}.csv""#, r#""/dpt/{area}.csv""#, &["13:8 the path holds a placeholder other than `{wilayah}` ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("two placeholders", r#""/dpt/{wilayah}.csv""#, r#""/{wilayah}/{wilayah}.csv""#, &["13:8 the path holds `{wilayah}` more than once ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("digits beside the placeholder", r#""/dpt/{wilayah}.csv""#, r#""/dpt/33{wilayah}.csv""#, &["13:8 the path has a digit or a dot beside `{wilayah}` that could be read as part of the area ? write it like `/dpt/{wilayah}.csv`, of letters, digits, `-`, `.`, `_`, `~`"]),
+        ("no place for the area", r#""/dpt/{wilayah}.csv""#, r#""/dpt.csv""#, &[r#"13:8 the route does not say where the area stands ? put `{wilayah}` into the path or add `wilayah_parameter = "wilayah"`"#]),
+        ("two places for the area", r#"format = "csv""#, "format = \"csv\"\nwilayah_parameter = \"wilayah\"", &["16:21 the area stands in the path and in a parameter ? remove `wilayah_parameter`, or `{wilayah}` from the path"]),
+        ("a malformed parameter of the area", r#"path = "/dpt/{wilayah}.csv""#, "path = \"/dpt.csv\"\nwilayah_parameter = \"wil ayah\"", &["14:21 a parameter's name has 1 to 64 letters, digits, `-`, `.`, `_`, `~` ? spell it as the source does; a name of another form can never be asked for"]),
+        ("an unknown method", r#"["GET"]"#, r#"["GET", "POST"]"#, &["14:19 `methods` cannot be `POST` ? known here: `GET`, `HEAD`"]),
+        ("no method", r#"["GET"]"#, "[]", &[r#"14:11 `methods` is empty ? write `methods = ["GET"]`, or remove the route"#]),
+        ("a method twice", r#"["GET"]"#, r#"["GET", "GET"]"#, &["14:19 `GET` stands twice in `methods` ? keep one of the two"]),
+        ("methods that are no list", r#"["GET"]"#, r#""GET""#, &[r#"14:11 `methods` is a list of strings, and this is of type string ? write it like `methods = ["GET"]`"#]),
+        ("an unknown format", r#"format = "csv""#, r#"format = "cvs""#, &["15:10 `format` cannot be `cvs` ? did you mean `csv`?"]),
+        ("an odd delimiter", r#"format = "csv""#, "format = \"csv\"\ndelimiter = \"'\"", &[r"16:13 `delimiter` cannot be `'` ? known here: `,`, `;`, `|`, `\t`"]),
+        ("an unknown word for formulas", r#"format = "csv""#, "format = \"csv\"\nformulas = \"neutralize\"", &["16:12 `formulas` cannot be `neutralize` ? did you mean `neutralise`?"]),
+        ("records in csv", r#"format = "csv""#, "format = \"csv\"\nrecords = \"array\"", &["16:11 `records` says nothing to the format `csv` ? remove `records`, or change `format`"]),
+        ("csv settings in ndjson", r#"format = "csv""#, "format = \"ndjson\"\ndelimiter = \",\"\nformulas = \"keep\"", &["16:13 `delimiter` says nothing to the format `ndjson` ? remove `delimiter`, or change `format`", "17:12 `formulas` says nothing to the format `ndjson` ? remove `formulas`, or change `format`"]),
+        ("json without records", r#"format = "csv""#, r#"format = "json""#, &[r#"12:1 `[[route]]` has no `records` ? add `records = "array"`"#]),
+        ("unknown records", r#"format = "csv""#, "format = \"json\"\nrecords = \"arrays\"", &["16:11 `records` cannot be `arrays` ? did you mean `array`?"]),
+        ("an envelope without a name", r#"format = "csv""#, "format = \"json\"\nrecords = { keep = [\"jumlah\"] }", &[r#"16:11 `records` has no `envelope` ? add `envelope = "data"`"#]),
+        ("an envelope that keeps its records", r#"format = "csv""#, "format = \"json\"\nrecords = { envelope = \"data\", keep = [\"data\"] }", &["16:40 the records are kept a second time, without any rule ? remove it from `keep`; the records leave by the rules of the role"]),
+        ("a media type with a parameter", r#"["text/csv"]"#, r#"["text/csv; charset=utf-8"]"#, &["16:16 `text/csv; charset=utf-8` is not the bare name of a media type ? write it in lower case and without parameters, such as `text/csv`"]),
+        ("no media type", r#"["text/csv"]"#, "[]", &["16:15 `media_types` is empty ? list what the source calls its body, such as `text/csv`"]),
+        ("no row area", "row_area = \"kode_tps\"\n", "", &[r#"12:1 `[[route]]` has no `row_area` ? add `row_area = "kode_tps"`"#]),
+        ("a row area that is no field", r#""kode_tps""#, r#""kode tps""#, &["17:12 `row_area` is not a field: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does"]),
+        ("an unknown type of parameter", "\n[[role]]", "[route.parameters]\ntps = \"tsp\"\n\n[[role]]", &["19:7 `parameters` cannot be `tsp` ? did you mean `tps`?"]),
+        ("a malformed parameter", "\n[[role]]", "[route.parameters]\n\"t p\" = \"tps\"\n\n[[role]]", &["19:1 a parameter's name has 1 to 64 letters, digits, `-`, `.`, `_`, `~` ? spell it as the source does; a name of another form can never be asked for"]),
+        ("a parameter that asks by a hidden field", "\n[[role]]", "[route.parameters]\nnik_sampai = \"number\"\nalamat = \"number\"\n\n[[role]]", &["19:1 the parameter `nik_sampai` asks by a field that is hidden ? remove it: who may try values learns the hidden field", "20:1 the parameter `alamat` asks by a field that is hidden ? remove it: who may try values learns the hidden field"]),
+        ("the parameter of the area twice", r#"path = "/dpt/{wilayah}.csv""#, "path = \"/dpt.csv\"\nwilayah_parameter = \"w\"\nparameters = { w = \"wilayah\" }", &["15:16 the parameter of the area is listed again ? remove it here; `wilayah_parameter` already allows it"]),
+        ("two routes with one path", "\n[[role]]", "\n[[route]]\npath = \"/dpt/{wilayah}.csv\"\nmethods = [\"HEAD\"]\nformat = \"csv\"\nmedia_types = [\"text/csv\"]\nrow_area = \"kode_tps\"\n\n[[role]]", &["20:8 two routes answer the same path; first at line 13 ? remove one of the two, or give it another path"]),
+        ("a role no token can carry", r#""partai""#, r#""Partai""#, &["20:8 a role is 1 to 32 lower-case letters, digits, `_` or `-`, beginning with a letter ? write the word that tokens carry as `role`"]),
+        ("an unknown level", r#""kabkota""#, r#""kabupaten""#, &["21:9 `level` cannot be `kabupaten` ? known here: `nasional`, `provinsi`, `kabkota`, `kecamatan`, `desa`"]),
+        ("a role twice", "[[role]]", "[[role]]\nrole = \"partai\"\nlevel = \"kabkota\"\nfields = { nama = \"keep\" }\n\n[[role]]", &["24:1 the role `partai` at level `kabkota` stands twice; first at line 19 ? put all fields of the role under one `[[role]]`"]),
+        ("a role without fields", "[role.fields]\nnama = \"keep\"\nnik = { action = \"mask\", first = 6 }\nalamat = \"drop\"\n", "[role.fields]\n", &["22:1 the role names no field, so that its copy would be empty ? name what the role may have, or remove the role: a role without a rule is denied"]),
+        ("a role whose table of fields is missing", "[role.fields]\nnama = \"keep\"\nnik = { action = \"mask\", first = 6 }\nalamat = \"drop\"\n", "", &[r#"19:1 `[[role]]` has no `fields` ? add `fields = { nama = "keep" }`"#]),
+        ("a role that gets nothing", "nama = \"keep\"\nnik = { action = \"mask\", first = 6 }\n", "", &["22:1 the role drops every field, so that its copy would be empty ? name what the role may have, or remove the role: a role without a rule is denied"]),
+        ("a field twice", r#"alamat = "drop""#, "alamat = \"drop\"\nnama = \"mask\"", &["26:1 field `nama` is ordered twice; first at line 23, as `keep` ? keep one of the two; the stricter is the safer"]),
+        ("an unknown action", r#"nama = "keep""#, r#"nama = "kep""#, &["23:8 `action` cannot be `kep` ? did you mean `keep`?"]),
+        ("a hash", r#"nama = "keep""#, r#"nama = "sha256""#, &["23:8 `action` cannot be `sha256` ? known here: `keep`, `drop`, `mask`, `year`, `age`, `fixed`, `token`"]),
+        ("a rule that is no word", r#"nama = "keep""#, "nama = true", &[r#"23:8 the rule of `nama` is of type boolean ? write an action such as `"keep"` or `{ action = "mask", first = 6 }`"#]),
+        ("a rule without an action", r#"nama = "keep""#, "nama = { first = 6 }", &[r#"23:8 the rule of `nama` has no `action` ? write it like `{ action = "mask", first = 6 }`"#]),
+        ("a setting of another action", r#"nama = "keep""#, r#"nama = { action = "keep", frist = 6 }"#, &["23:27 `keep` has no key `frist` ? known here: `action`, `as`"]),
+        ("a dropped field with a name", r#"alamat = "drop""#, r#"alamat = { action = "drop", as = "jalan" }"#, &["25:29 `drop` has no key `as` ? known here: `action`"]),
+        ("a malformed name", r#"nama = "keep""#, r#"nama = { action = "keep", as = "nama lengkap" }"#, &["23:32 the name after `as` is malformed: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does; names of another form never leave"]),
+        ("a malformed field", r#"nama = "keep""#, r#""nama lengkap" = "keep""#, &["23:1 the field's name is malformed: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does; names of another form never leave"]),
+        ("two fields under one name", r#"nama = "keep""#, "nama = \"keep\"\nkelurahan = { action = \"keep\", as = \"nama\" }", &["24:1 two fields leave as `nama`; first at line 23 ? give one of the two another name by `as`, or drop it"]),
+        ("a mask that hides nothing", "first = 6", "first = 12, last = 4", &["24:7 the mask hides nothing; a number has 16 digits, of which the first 12 and the last 4 stay ? let fewer digits stay, such as `first = 6`"]),
+        ("a mask longer than the number", "first = 6", "first = 300", &["24:7 the mask hides nothing; a number has 16 digits, of which the first 300 and the last 0 stay ? let fewer digits stay, such as `first = 6`"]),
+        ("a negative mask", "first = 6", "first = -1", &["24:34 `first` is not a whole number from 0 ? write it like `first = 6`"]),
+        ("a whole number kept", r#"nik = { action = "mask", first = 6 }"#, r#"NIK = "keep""#, &[r#"24:7 `NIK` would leave in full; the whole number may be inspected at KPU's office; no copy holds it ? write `{ action = "mask", first = 6 }`, `"token"` or `"drop"`"#]),
+        ("masks that join", "[[role]]", "[[role]]\nrole = \"bawaslu\"\nlevel = \"kabkota\"\nfields = { nik = { action = \"mask\", last = 4 } }\n\n[[role]]", &["29:1 two masks of `nik` together show more than each; first at line 22; one shows the first 0 and last 4 digits, the other the first 6 and last 0 ? hide the same digits from all recipients; one may hide more at the same end"]),
+        ("an age in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age\"", &[r#"24:17 `age` for `tanggal_lahir` needs a date `at` and a name `as` ? write `{ action = "age", at = 2024-02-14, as = "usia" }`"#]),
+        ("an age without a day or name", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\" }", &[r#"24:17 `age` has no `as` ? add `as = "usia"`"#, "24:17 `age` has no `at` ? add `at = 2024-02-14`"]),
+        ("an impossible day", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-30, as = \"usia\" }", &["24:40 not TOML: invalid date, expected day between 01 and 29 ? see https://toml.io for how strings, dates and tables are written"]),
+        ("a fixed text with a number", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "99.0101.451290.0003" }"#, &[r#"23:35 the fixed text holds 16 digits in a row, which no copy may show ? write a short word such as `"-"`"#]),
+        ("a fixed text with a line break", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "a\nb" }"#, &[r#"23:35 the fixed text holds a control character ? write a short word such as `"-"`"#]),
+        ("a string without an end", r#"version = "1""#, r#"version = "1"#, &[r#"6:13 not TOML: invalid basic string, expected `"` ? see https://toml.io for how strings, dates and tables are written"#]),
+        ("half a line", r#"version = "1""#, "version", &["6:8 not TOML: key with no value, expected `=` ? see https://toml.io for how strings, dates and tables are written"]),
+        ("a table twice", "[[route]]", "[policy]\n[[route]]", &["12:2 `policy` is given twice ? keep one of the two"]),
+    ];
+    for (name, old, new, expected) in cases {
+        assert!(RIGHT.contains(old), "{name}: the text to change is there");
+        let wrong = RIGHT.replacen(old, new, 1);
+        let found = problems(load(&[("a.toml", wrong.as_bytes())]));
+        assert_eq!(found, *expected, "{name}");
+    }
+}
+
+/// Name, files, and what is said about them.
+type SetCase<'c> = (&'c str, &'c [(&'c str, &'c [u8])], &'c [&'c str]);
+
+#[test]
+fn every_wrong_set_of_files_is_refused() {
+    let right = RIGHT.as_bytes();
+    let renamed = RIGHT.replace("\"contoh\"", "\"lain\"");
+    let elsewhere = renamed.replace("/dpt/", "/lain/");
+    let other_end = elsewhere.replace("first = 6", "last = 4");
+    let broken = RIGHT.replace("\"csv\"", "\"cvs\"");
+    let large = vec![b'#'; 1_048_577];
+    let cases: [SetCase<'_>; 9] = [
+        (
+            "nothing",
+            &[],
+            &[
+                "the folder holds no policy file ? policy files are named `*.toml` and lie in the folder itself",
+            ],
+        ),
+        (
+            "no policy among the files",
+            &[(".a.toml", right), ("a.tml", right)],
+            &[
+                "the folder holds no policy file ? policy files are named `*.toml` and lie in the folder itself",
+            ],
+        ),
+        (
+            "an empty file",
+            &[("a.toml", b"")],
+            &[
+                "1:1 the file has no `[policy]` ? add a `[policy]` table",
+                "1:1 the file has no `[[route]]` ? add a `[[route]]` table; without one everything is denied",
+                "1:1 the file has no `[[role]]` ? add a `[[role]]` table; without one everything is denied",
+            ],
+        ),
+        (
+            "a large file",
+            &[("a.toml", &large)],
+            &["the file is larger than 1048576 bytes ? such a file is a few pages; is this the right one?"],
+        ),
+        (
+            "another encoding",
+            &[("a.toml", b"[policy]\nname = \"caf\xe9\"")],
+            &["2:12 the file is not UTF-8 ? save the file as UTF-8"],
+        ),
+        (
+            "one policy twice",
+            &[("a.toml", right), ("b.toml", right)],
+            &[
+                "2:8 two policies are named `contoh`; first at a.toml:2:8 ? give each its own name, and each file once",
+                "13:8 two routes answer the same path; first at a.toml:13:8 ? remove one of the two, or give it another path",
+            ],
+        ),
+        (
+            "one path twice",
+            &[("a.toml", right), ("b.toml", renamed.as_bytes())],
+            &[
+                "13:8 two routes answer the same path; first at a.toml:13:8 ? remove one of the two, or give it another path",
+            ],
+        ),
+        (
+            "masks that join",
+            &[("a.toml", right), ("b.toml", other_end.as_bytes())],
+            &[
+                "24:1 two masks of `nik` together show more than each; first at a.toml:24:1; one shows the first 6 and last 0 digits, the other the first 0 and last 4 ? hide the same digits from all recipients; one may hide more at the same end",
+            ],
+        ),
+        (
+            "problems in two files, and between them",
+            &[("b.toml", broken.as_bytes()), ("a.toml", broken.as_bytes())],
+            &[
+                "15:10 `format` cannot be `cvs` ? did you mean `csv`?",
+                "2:8 two policies are named `contoh`; first at a.toml:2:8 ? give each its own name, and each file once",
+                "13:8 two routes answer the same path; first at a.toml:13:8 ? remove one of the two, or give it another path",
+                "15:10 `format` cannot be `cvs` ? did you mean `csv`?",
+            ],
+        ),
+    ];
+    for (name, files, expected) in cases {
+        assert_eq!(problems(load(files)), expected, "{name}");
+    }
+    assert!(load(&[("a.toml", right), ("b.toml", elsewhere.as_bytes())]).is_ok());
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (absent, wrong) = (folder.path().join("absent.toml"), folder.path().join("a.toml"));
+    std::fs::write(&wrong, RIGHT.replace("\"kabkota\"", "\"kabkot\"")).unwrap();
+    let error = PolicySet::load(&[absent, wrong]).unwrap_err();
+    let found: Vec<_> = error.diagnostics().iter().map(|one| (one.is_unread(), one.line_column())).collect();
+    assert_eq!(found, [(true, None), (false, Some((21, 9)))]);
+    let nothing = PolicySet::load(&[]).unwrap_err();
+    assert_eq!(nothing.to_string(), "1 problem in the policy files, the first: .: no policy file was named");
+}
+
+#[test]
+fn a_problem_shows_its_line_but_never_a_long_number() {
+    let wrong = RIGHT.replace(
+        "alamat = \"drop\"",
+        "alamat = { action = \"fixed\", text = \"9901014512900003\" }\nnama = \"mask\"",
+    );
+    let error = load(&[("saksi.toml", wrong.as_bytes())]).unwrap_err();
+    let folder = format!("{}/", error.diagnostics()[0].path().parent().unwrap().display());
+    let shown = error.render(false).replace(&folder, "");
+    insta::assert_snapshot!(shown, @r#"
+    error: the fixed text holds 16 digits in a row, which no copy may show
+    --> saksi.toml:25:37
+     = help: write a short word such as `"-"`
+
+    error: field `nama` is ordered twice
+      --> saksi.toml:26:1
+       |
+    26 | nama = "mask"
+       | ^^^^
+       |
+       = note: first at line 23, as `keep`
+       = help: keep one of the two; the stricter is the safer
+    "#);
+    assert!(!shown.contains("45129"));
+    assert!(error.render(true).contains('\u{1b}'));
+}
+
+#[test]
+fn deep_nesting_is_a_problem_and_not_a_crash() {
+    let cases = [
+        ("arrays", "a = ".to_owned() + &"[".repeat(200_000)),
+        ("tables", "a = ".to_owned() + &"{a=".repeat(200_000)),
+        ("dotted keys", "a".to_owned() + &".a".repeat(200_000) + " = 1"),
+        ("dotted headers", "[a".to_owned() + &".a".repeat(200_000) + "]"),
+    ];
+    for (name, text) in cases {
+        assert!(load(&[("a.toml", text.as_bytes())]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_digest_follows_every_byte_and_name_and_nothing_else() {
+    let right = RIGHT.as_bytes();
+    let other = RIGHT.replace("contoh", "lain").replace("/dpt/", "/lain/");
+    let spaced = format!("{RIGHT} ");
+    let digest = |files: &[(&str, &[u8])]| load(files).unwrap().digest();
+    let base = digest(&[("a.toml", right), ("b.toml", other.as_bytes())]);
+    assert_eq!(base, digest(&[("b.toml", other.as_bytes()), ("a.toml", right)]), "the order of writing");
+    for (name, files) in [
+        ("a blank", [("a.toml", spaced.as_bytes()), ("b.toml", other.as_bytes())]),
+        ("a name", [("a.toml", right), ("c.toml", other.as_bytes())]),
+        ("contents swapped", [("a.toml", other.as_bytes()), ("b.toml", right)]),
+    ] {
+        assert_ne!(base, digest(&files), "{name}");
+    }
+    assert_ne!(base, digest(&[("a.toml", right)]), "a file less");
+
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<PathBuf> = ["b.toml", "a.toml"].iter().map(|name| folder.path().join(name)).collect();
+    std::fs::write(&paths[0], &other).unwrap();
+    std::fs::write(&paths[1], RIGHT).unwrap();
+    assert_eq!(base, PolicySet::load(&paths).unwrap().digest(), "the order of naming");
+    let single = load(&[("a.toml", right)]).unwrap();
+    assert_eq!(single.policies().next().unwrap().digest(), crate::domain::Digest::of(right));
+}
+
+/// Any change of a shipped rule has to be made here too, where it is seen.
+#[test]
+fn the_shipped_policies_give_what_is_written_here() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let set = PolicySet::load(&[folder]).unwrap_or_else(|error| panic!("{}", error.render(false)));
+    let mut golden = String::new();
+    for policy in set.policies() {
+        let (of, valid) = (policy.determination(), policy.validity());
+        writeln!(golden, "{} {} {} {}", policy.name(), of.election, of.stage, of.version).unwrap();
+        writeln!(golden, "  {}..={}", valid.from, valid.until).unwrap();
+        for route in policy.routes() {
+            let parameters: Vec<&str> = route.parameters().iter().map(|(name, _)| name.as_str()).collect();
+            writeln!(
+                golden,
+                "  {} {:?} {:?} {:?} by {} {parameters:?}",
+                route.template(),
+                route.methods(),
+                route.format(),
+                route.media_types(),
+                route.row_area()
+            )
+            .unwrap();
+        }
+        let roles = policy.roles();
+        let mut names: Vec<&FieldName> =
+            roles.iter().flat_map(|role| &role.fields).map(|rule| &rule.name).collect();
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(*name));
+        let mut row = |head: &str, cells: Vec<String>| {
+            let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:<24}")).collect();
+            writeln!(golden, "  {head:<16}{}", cells.concat().trim_end()).unwrap();
+        };
+        row("", roles.iter().map(|role| format!("{} {}", role.role, role.level)).collect());
+        for name in names {
+            let cell = |role: &RoleRule| match role.fields.iter().find(|rule| rule.name == *name) {
+                None => "-".to_owned(),
+                Some(rule) if rule.emit_as.is_none() => rule.action.to_string(),
+                Some(rule) => format!("{} {}", rule.emitted(), rule.action),
+            };
+            row(name.as_str(), roles.iter().map(cell).collect());
+        }
+    }
+    insta::assert_snapshot!(golden, @r#"
+    dpt-2018 pemilu-2019 dpt 1
+      2018-09-01..=2029-12-31
+      /2018/dpt/{wilayah}.csv [Get] Csv { delimiter: 44, formulas: Neutralise } ["text/csv", "application/csv", "text/plain"] by kode_tps []
+      /2018/dpt/{wilayah}.ndjson [Get] Ndjson ["application/x-ndjson", "application/ndjson", "application/jsonl"] by kode_tps []
+      /2018/dpt/{wilayah}.json [Get] Json(Array) ["application/json"] by kode_tps []
+                      partai kabkota          partai kecamatan
+      nkk             mask(12,0)              mask(12,0)
+      nik             mask(12,0)              mask(12,0)
+      nama            keep                    keep
+      tempat_lahir    keep                    keep
+      tanggal_lahir   keep                    keep
+      status_kawin    keep                    keep
+      jenis_kelamin   keep                    keep
+      alamat          keep                    keep
+      rt              keep                    keep
+      rw              keep                    keep
+      disabilitas     drop                    drop
+      status_ktp_el   keep                    keep
+      keterangan      keep                    keep
+      kecamatan       keep                    keep
+      kelurahan       keep                    keep
+      tps             keep                    keep
+    dpt-2024 pemilu-2024 dpt 1
+      2023-06-21..=2029-12-31
+      /dpt/{wilayah}.csv [Get] Csv { delimiter: 44, formulas: Neutralise } ["text/csv", "application/csv", "text/plain"] by kode_tps ["tps"]
+      /dpt/{wilayah}.ndjson [Get] Ndjson ["application/x-ndjson", "application/ndjson", "application/jsonl"] by kode_tps ["tps"]
+      /dpt/{wilayah}.json [Get] Json(Array) ["application/json"] by kode_tps ["tps"]
+      /dpt-envelope/{wilayah}.json [Get] Json(Envelope { field: FieldName("data"), keep: [FieldName("jumlah")] }) ["application/json"] by kode_tps []
+                      partai kabkota          partai kecamatan        bawaslu kabkota
+      nik             mask(6,0)               drop                    -
+      nama            keep                    keep                    keep
+      jenis_kelamin   keep                    keep                    keep
+      tanggal_lahir   usia age(2024-02-14)    usia age(2024-02-14)    usia age(2024-02-14)
+      kecamatan       keep                    -                       -
+      kelurahan       keep                    keep                    -
+      tps             keep                    keep                    -
+      nkk             drop                    drop                    -
+      alamat          drop                    drop                    keep
+      disabilitas     drop                    drop                    -
+      rt              -                       keep                    keep
+      rw              -                       keep                    keep
+      keterangan      -                       -                       keep
+    "#);
+}
+
+#[test]
+fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
+    let manual = include_str!("../../docs/policy.md");
+    let examples: Vec<&str> =
+        manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let [whole, route, role] = examples[..] else { panic!("three examples, not {}", examples.len()) };
+    let all = format!("{whole}\n{route}\n{role}");
+    assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
+    let rules: Vec<&str> = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .filter(|(rule, _)| rule.contains(" = "))
+        .map(|(rule, _)| rule)
+        .collect();
+    assert_eq!(rules.len(), 8, "{rules:?}");
+    for rule in rules {
+        let policy = RIGHT.replace("nik = { action = \"mask\", first = 6 }\nalamat = \"drop\"", rule);
+        let policy =
+            if rule.starts_with("nama") { policy.replacen("nama = \"keep\"\n", "", 1) } else { policy };
+        assert_eq!(problems(load(&[("a.toml", policy.as_bytes())])), [""; 0], "{rule}");
+    }
+    // The codes of `decide` stand in its own file as the only words after `=> "`.
+    let codes: Vec<&str> = include_str!("decide.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","))
+        .collect();
+    assert_eq!(codes.len(), 11);
+    for code in codes {
+        assert!(manual.contains(&format!("`{code}`")), "{code}");
+    }
+}
