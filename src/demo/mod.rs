@@ -5,6 +5,7 @@
 
 mod api;
 mod names;
+mod person;
 mod rows;
 mod voters;
 

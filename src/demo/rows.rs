@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use bytes::BytesMut;
 
-use super::voters::{PROVINSI_NAME, Roll, Station, Voter, put_digits};
+use super::person::{Voter, put_digits};
+use super::voters::{PROVINSI_NAME, Roll, Station};
 
 /// Names of the fields, in the order of every row.
 pub const FIELDS: [&str; 20] = [
@@ -184,7 +185,7 @@ impl RowWriter {
             });
         }
         let Some((station, row_end)) = &self.station else { return };
-        let voter = self.roll.voter(number, station);
+        let voter = Voter::new(self.roll.seed, number, station);
         match self.shape {
             BodyShape::JsonArray | BodyShape::JsonEnvelope | BodyShape::Ndjson => json_row(&voter, out),
             BodyShape::Csv => csv_row(&voter, out),
