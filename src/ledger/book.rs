@@ -18,7 +18,11 @@ pub(super) struct Book {
 
 impl Book {
     /// Opens on what the store holds, and refuses what does not agree with itself or with the anchor.
-    pub(super) fn open(mut store: Box<dyn Store>, signer: &Signer, anchor: &str) -> Result<Self, LedgerError> {
+    pub(super) fn open(
+        mut store: Box<dyn Store>,
+        signer: &Signer,
+        anchor: &str,
+    ) -> Result<Self, LedgerError> {
         let head = store.head()?;
         let tree = check_edge(&mut *store, &head, &signer.verifier())?;
         check_anchor(&mut *store, head.size, anchor, &signer.verifier())?;
@@ -66,6 +70,10 @@ impl Book {
         self.store.commit(&Batch { first, entries, tiles: &tiles, head: &head })?;
         self.checkpoint = head.checkpoint;
         Ok(first)
+    }
+
+    pub(super) fn abandon(&mut self) -> Result<(), StoreError> {
+        self.store.abandon()
     }
 
     pub(super) fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {

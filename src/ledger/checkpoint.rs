@@ -96,7 +96,11 @@ mod tests {
             ("a padded size", note.replace("\n12\n", "\n012\n"), Err(CheckpointError::Shape)),
             ("another origin", note.replacen("ledger", "ladder", 1), Err(CheckpointError::Origin)),
             ("no line end", note.trim_end().to_owned(), Err(CheckpointError::Shape)),
-            ("another key", Checkpoint { size: 12, root: empty_root() }.sign(&other), Err(CheckpointError::Unsigned)),
+            (
+                "another key",
+                Checkpoint { size: 12, root: empty_root() }.sign(&other),
+                Err(CheckpointError::Unsigned),
+            ),
             ("nothing", String::new(), Err(CheckpointError::Shape)),
         ];
         for (name, note, expected) in cases {

@@ -55,7 +55,8 @@ impl Signer {
     pub fn load(path: &Path, name: &str) -> Result<Self, KeyError> {
         let pem = std::fs::read(path).map_err(KeyError::Read)?;
         let der = PrivatePkcs8KeyDer::from_pem_slice(&pem).map_err(|_| KeyError::Pem)?;
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).map_err(|_| KeyError::Kind)?;
+        let pair =
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).map_err(|_| KeyError::Kind)?;
         Self::new(name, pair)
     }
 
@@ -71,8 +72,12 @@ impl Signer {
             pem.push('\n');
         }
         pem.push_str("-----END PRIVATE KEY-----\n");
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(KeyError::Write)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(KeyError::Write)?;
         file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(KeyError::Write)?;
         Ok(signer)
     }

@@ -14,12 +14,15 @@ mod book;
 pub mod checkpoint;
 pub mod entry;
 mod error;
+mod export;
 pub mod key;
+mod reader;
 mod release;
 mod stamper;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 use std::collections::HashSet;
@@ -38,6 +41,7 @@ use tokio::sync::oneshot;
 pub use entry::{Completion, Entry, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};
+pub use reader::{LedgerReader, Query, Record};
 pub use release::{Closing, OpenRelease};
 
 use anchor::Anchor;
@@ -181,7 +185,8 @@ impl Ledger {
         let mut book = Book::open(connect()?, &options.signer, &anchor)?;
         begin_boot(&mut book, &stamper, start)?;
 
-        let file_error = |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
+        let file_error =
+            |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
         let anchor = Anchor::start(options.anchor.clone()).map_err(file_error)?;
         anchor.follow(book.checkpoint().to_owned());
         // One more place than asked for: the one to end with.
@@ -309,12 +314,8 @@ fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result
     let index = found.size.saturating_sub(1);
     let last = book.reader().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
     let (before, _) = Entry::read(&last.leaf)?;
-    let started = Started {
-        start,
-        head_size: found.size,
-        head_root: Digest(found.root),
-        previous_boot: before.boot,
-    };
+    let started =
+        Started { start, head_size: found.size, head_root: Digest(found.root), previous_boot: before.boot };
     let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
     entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
     book.begin()?;

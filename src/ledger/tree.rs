@@ -78,7 +78,11 @@ impl Tree {
         if self.edges[level].len() == TILE_WIDTH * 32 {
             let hashes = std::mem::take(&mut self.edges[level]);
             #[expect(clippy::cast_possible_truncation, reason = "a tree of 2^64 leaves has 8 levels")]
-            finished.push(Tile { level: level as u8, index: self.size >> (TILE_HEIGHT as usize * (level + 1)), hashes });
+            finished.push(Tile {
+                level: level as u8,
+                index: self.size >> (TILE_HEIGHT as usize * (level + 1)),
+                hashes,
+            });
         }
     }
 
@@ -220,8 +224,11 @@ mod tests {
             let (tree, finished) = grow(&entries[..size]);
             let root = oracle(&entries[..size]);
             assert_eq!(tree.root(), root, "{size} leaves");
-            let tiles: HashMap<(u8, u64), Vec<u8>> =
-                finished.into_iter().chain(tree.edges()).map(|tile| ((tile.level, tile.index), tile.hashes)).collect();
+            let tiles: HashMap<(u8, u64), Vec<u8>> = finished
+                .into_iter()
+                .chain(tree.edges())
+                .map(|tile| ((tile.level, tile.index), tile.hashes))
+                .collect();
             let again = Tree::from_tiles(size as u64, |level, index| {
                 Ok::<_, Infallible>(tiles.get(&(level, index)).cloned())
             });
@@ -235,8 +242,11 @@ mod tests {
     fn earlier_roots_come_from_later_tiles() {
         let entries: Vec<Vec<u8>> = (0..70_000_u32).map(|n| n.to_be_bytes().to_vec()).collect();
         let (tree, finished) = grow(&entries);
-        let tiles: HashMap<(u8, u64), Vec<u8>> =
-            finished.into_iter().chain(tree.edges()).map(|tile| ((tile.level, tile.index), tile.hashes)).collect();
+        let tiles: HashMap<(u8, u64), Vec<u8>> = finished
+            .into_iter()
+            .chain(tree.edges())
+            .map(|tile| ((tile.level, tile.index), tile.hashes))
+            .collect();
         for size in [0, 1, 255, 256, 257, 65_535, 65_536, 65_537, 69_999, 70_000] {
             let again = Tree::from_tiles(size as u64, |level, index| {
                 Ok::<_, Infallible>(tiles.get(&(level, index)).cloned())

@@ -59,7 +59,8 @@ impl SqliteReader {
     }
 
     fn check_format(&self) -> Result<(), StoreError> {
-        let number = |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let number =
+            |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         if number("application_id")? == APPLICATION_ID && number("user_version")? == FORMAT {
             Ok(())
         } else {
@@ -92,7 +93,8 @@ impl Reader for SqliteReader {
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         let mut statement = self.connection.prepare("SELECT release, idx FROM open_release ORDER BY idx")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
-        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?)))).collect()
+        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
+            .collect()
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
@@ -206,7 +208,8 @@ impl SqliteStore {
         if mode != "wal" {
             return Err(StoreError::Setting { name: "journal_mode" });
         }
-        for (name, value) in [("synchronous", 2_i64), ("wal_autocheckpoint", 0), ("checkpoint_fullfsync", 1)] {
+        for (name, value) in [("synchronous", 2_i64), ("wal_autocheckpoint", 0), ("checkpoint_fullfsync", 1)]
+        {
             connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional()?;
             let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
             if found != value {
@@ -291,7 +294,12 @@ impl Store for SqliteStore {
         }
         let moved = connection
             .prepare_cached("UPDATE head SET size = ?1, root = ?2, checkpoint = ?3 WHERE size = ?4")?
-            .execute(params![signed(batch.head.size)?, batch.head.root, batch.head.checkpoint, signed(batch.first)?])?;
+            .execute(params![
+                signed(batch.head.size)?,
+                batch.head.root,
+                batch.head.checkpoint,
+                signed(batch.first)?
+            ])?;
         if moved != 1 {
             let found = unsigned(connection.query_row("SELECT size FROM head", [], |row| row.get(0))?)?;
             return Err(StoreError::HeadMoved { expected: batch.first, found });
@@ -299,6 +307,10 @@ impl Store for SqliteStore {
         connection.prepare_cached("COMMIT")?.execute([])?;
         self.unmoved_bytes += COMMIT_BYTES;
         Ok(())
+    }
+
+    fn abandon(&mut self) -> Result<(), StoreError> {
+        Ok(self.reader.connection.execute_batch("ROLLBACK")?)
     }
 
     fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {
