@@ -23,7 +23,7 @@ use crate::ledger::{
 /// Open releases that the table of `verify` names.
 const OPEN_SHOWN_MAX: usize = 20;
 /// Entries fetched at a time.
-const PAGE: u32 = 256;
+const PAGE: u64 = 256;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -126,7 +126,7 @@ struct Find {
     until: Option<Timestamp>,
     /// At most this many
     #[arg(long, default_value_t = 100, value_name = "N")]
-    limit: u32,
+    limit: u64,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
@@ -324,7 +324,7 @@ fn query(args: &Find) -> Outcome {
             from = record.index + 1;
             left -= 1;
         }
-        if left == 0 || page.len() < count as usize {
+        if left == 0 || (page.len() as u64) < count {
             break;
         }
     }

@@ -22,23 +22,22 @@ pub(super) fn write_tiles(store: &mut impl Reader, directory: &Path) -> Result<(
     if directory.join("checkpoint").exists() {
         return Err(LedgerError::Exists { directory: directory.to_owned() });
     }
-    let width_max = TILE_WIDTH as u64;
     let mut hashes_left = head.size;
     for level in 0_u8.. {
         if hashes_left == 0 {
             break;
         }
-        for index in 0..hashes_left.div_ceil(width_max) {
-            let width = width_max.min(hashes_left - index * width_max);
+        for index in 0..hashes_left.div_ceil(TILE_WIDTH) {
+            let width = TILE_WIDTH.min(hashes_left - index * TILE_WIDTH);
             let hashes = store.tile(level, index)?.unwrap_or_default();
             write(&directory.join(tile_path(&level.to_string(), index, width)), &hashes)?;
         }
-        hashes_left /= width_max;
+        hashes_left /= TILE_WIDTH;
     }
-    for index in 0..head.size.div_ceil(width_max) {
-        let width = width_max.min(head.size - index * width_max);
+    for index in 0..head.size.div_ceil(TILE_WIDTH) {
+        let width = TILE_WIDTH.min(head.size - index * TILE_WIDTH);
         let mut bundle = Vec::new();
-        for entry in store.entries(index * width_max, TILE_WIDTH as u32)? {
+        for entry in store.entries(index * TILE_WIDTH, TILE_WIDTH)? {
             let length = u16::try_from(entry.leaf.len());
             let length = length.map_err(|_| LedgerError::EntryChanged { index: entry.index })?;
             bundle.extend_from_slice(&length.to_be_bytes());
@@ -62,7 +61,7 @@ fn tile_path(level: &str, index: u64, width: u64) -> PathBuf {
         name = format!("x{:03}/{name}", rest % 1_000);
         rest /= 1_000;
     }
-    if width < TILE_WIDTH as u64 {
+    if width < TILE_WIDTH {
         name = format!("{name}.p/{width}");
     }
     PathBuf::from(format!("tile/{level}/{name}"))

@@ -61,7 +61,7 @@ impl LedgerReader {
     }
 
     /// Up to `count` entries that match, from index `from` on.
-    pub fn find(&mut self, query: &Query, from: u64, count: u32) -> Result<Vec<Record>, LedgerError> {
+    pub fn find(&mut self, query: &Query, from: u64, count: u64) -> Result<Vec<Record>, LedgerError> {
         let filter = Filter {
             kind: query.kind.clone(),
             release: query.release.map(|release| *release.as_bytes()),
@@ -71,13 +71,13 @@ impl LedgerReader {
             from_ms: query.from_ms,
             until_ms: query.until_ms,
         };
-        self.store.find(&filter, from, count)?.into_iter().map(read).collect()
+        self.store.find(&filter, from, count)?.iter().map(read).collect()
     }
 
     /// The entry at an index.
     pub fn at(&mut self, index: u64) -> Result<Option<Record>, LedgerError> {
         let found = self.store.entries(index, 1)?.into_iter().find(|entry| entry.index == index);
-        found.map(read).transpose()
+        found.as_ref().map(read).transpose()
     }
 
     /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
@@ -99,7 +99,7 @@ impl LedgerReader {
     }
 }
 
-fn read(stored: StoredEntry) -> Result<Record, LedgerError> {
+fn read(stored: &StoredEntry) -> Result<Record, LedgerError> {
     let index = stored.index;
     let (stamp, entry) =
         Entry::read(&stored.leaf).map_err(|source| LedgerError::Unreadable { index, source })?;

@@ -83,9 +83,6 @@ pub enum Why {
     Damaged,
 }
 
-/// Entries read at a time.
-const PAGE: u32 = TILE_WIDTH as u32;
-
 pub(super) fn verify(
     store: &mut impl Reader,
     verifier: Option<&Verifier>,
@@ -150,7 +147,7 @@ impl Pass {
     ) -> Result<(Head, Verifier), Stop> {
         let head = store.head()?;
         let mut finished = Vec::new();
-        let mut count = PAGE;
+        let mut count = TILE_WIDTH;
         loop {
             // Pages of 256 begin where tiles do.
             let from = self.tree.size();
@@ -162,9 +159,10 @@ impl Pass {
                 }
                 page => page?,
             };
-            let full = page.len() == count as usize;
-            let hashes = store.tile(0, from / TILE_WIDTH as u64)?.unwrap_or_default();
-            let mut hashes = hashes.as_chunks::<32>().0.iter().skip(from as usize % TILE_WIDTH);
+            let full = page.len() as u64 == count;
+            let hashes = store.tile(0, from / TILE_WIDTH)?.unwrap_or_default();
+            let hashes = (from - from % TILE_WIDTH..).zip(hashes.as_chunks::<32>().0);
+            let mut hashes = hashes.skip_while(|(index, _)| *index < from).map(|(_, hash)| hash);
             for entry in page {
                 self.entry(&entry, hashes.next(), &head, &mut finished)?;
                 if self.tree.size() == 1 {

@@ -154,7 +154,7 @@ pub trait Reader {
     fn head(&mut self) -> Result<Head, StoreError>;
 
     /// Up to `count` entries from index `from` on, in order. A missing index leaves a gap.
-    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 
     /// The hashes of a tile, as many as there are.
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError>;
@@ -163,7 +163,7 @@ pub trait Reader {
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
     /// Up to `count` entries that match, from index `from` on, in order.
-    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 }
 
 pub trait Store: Reader + Send {
