@@ -12,7 +12,7 @@ use serde_json::json;
 use super::print::{Failure, Outcome, OutputFormat};
 use super::serve::{Running, refuse, runtime, stop_signal};
 use crate::config;
-use crate::demo::{DemoToken, ORIGIN, Roll, Site, SourceServer};
+use crate::demo::{DemoToken, ORIGIN, Roll, Site, SourceServer, VOTERS_MAX};
 use crate::domain::SystemClock;
 use crate::ledger::{KEY_FILE, Ledger, Signer};
 use crate::telemetry;
@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
     /// Made-up voters in kabupaten 9901
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=VOTERS_MAX))]
     voters: u64,
     /// Seed of the made-up voters
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Outcome {
             OutputFormat::Table => facts.print(args.voters)?,
         }
         let outcome = running.until(stop_signal()?).await;
-        source.shut_down().await;
+        source.shutdown().await;
         outcome
     })
 }
@@ -163,6 +163,9 @@ impl Facts<'_> {
                 self.url(path)
             )
         };
+        let program =
+            quoted(&std::env::current_exe().map_or_else(|_| "salinan".to_owned(), |path| shown(&path)));
+        let ledger = quoted(&shown(&self.site.ledger()));
         let own = |suffix: &str| format!("/dpt/{OWN}.{suffix}");
         let steps = [
             (
@@ -195,8 +198,8 @@ impl Facts<'_> {
             (
                 "What the auditor reads",
                 vec![
-                    format!("salinan log verify --dir {}", quoted(&shown(&self.site.ledger()))),
-                    format!("salinan log query --dir {}", quoted(&shown(&self.site.ledger()))),
+                    format!("{program} log verify --dir {ledger}"),
+                    format!("{program} log query --dir {ledger}"),
                 ],
             ),
         ];

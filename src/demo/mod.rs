@@ -7,8 +7,10 @@ mod api;
 mod names;
 mod person;
 mod rows;
+mod site;
 mod voters;
 
 pub use api::SourceServer;
 pub use rows::{BodyShape, FIELDS, RowWriter, row};
+pub use site::{DemoToken, ORIGIN, Site};
 pub use voters::{Area, Roll, SMALL_KABKOTA_VOTERS, VOTERS_MAX};

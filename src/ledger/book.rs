@@ -72,6 +72,10 @@ impl Book {
         Ok(first)
     }
 
+    pub(super) fn abandon(&mut self) -> Result<(), StoreError> {
+        self.store.abandon()
+    }
+
     pub(super) fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {
         self.store.tidy(idle)
     }
@@ -86,11 +90,10 @@ fn check_edge(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result
     if signed != (Checkpoint { size, root: tree.root() }) || head.root != signed.root {
         return Err(LedgerError::Root { size });
     }
-    let width = TILE_WIDTH as u64;
-    let tile = size.saturating_sub(1) / width;
+    let tile = size.saturating_sub(1) / TILE_WIDTH;
     let hashes = store.tile(0, tile)?.unwrap_or_default();
-    let mut entries = store.entries(tile * width, TILE_WIDTH as u32)?.into_iter();
-    for (index, hash) in (tile * width..size).zip(hashes.as_chunks::<32>().0) {
+    let mut entries = store.entries(tile * TILE_WIDTH, TILE_WIDTH)?.into_iter();
+    for (index, hash) in (tile * TILE_WIDTH..size).zip(hashes.as_chunks::<32>().0) {
         match entries.next() {
             Some(entry) if entry.index == index && leaf_hash(&entry.leaf) == *hash => {}
             _ => return Err(LedgerError::EntryChanged { index }),

@@ -248,6 +248,17 @@ struct Common<'a> {
 }
 
 impl Entry {
+    /// All types this program knows.
+    pub const KINDS: [&str; 7] = [
+        "log.genesis",
+        "replica.start",
+        "replica.resumed",
+        "release.intent",
+        "release.complete",
+        "release.refused",
+        "release.reconciled",
+    ];
+
     /// The word for this type in the leaf.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -24,6 +24,8 @@ pub enum LedgerError {
     Store(#[from] Arc<StoreError>),
     #[error("the ledger was shut down")]
     ShutDown,
+    #[error("a release of this name is open already")]
+    OpenAlready,
     #[error("no random numbers could be had")]
     Random,
     #[error("the entry cannot be written")]
@@ -49,6 +51,8 @@ pub enum LedgerError {
     RolledBack { anchored: u64, size: u64 },
     #[error("the ledger's history up to entry {size} is not the one its anchor was made of")]
     Forked { size: u64 },
+    #[error("entry {index} cannot be read")]
+    Unreadable { index: u64, source: EntryError },
     #[error("the ledger's anchor is wrong")]
     Anchor(#[source] CheckpointError),
     #[error("the ledger's key could not be used")]
@@ -60,7 +64,7 @@ impl LedgerError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::QueueFull | Self::Deadline => "ledger_busy",
-            Self::Entry(_) => "ledger_entry",
+            Self::Entry(_) | Self::OpenAlready => "ledger_entry",
             Self::NotWritable
             | Self::Store(_)
             | Self::ShutDown
@@ -75,6 +79,7 @@ impl LedgerError {
             | Self::Beyond { .. }
             | Self::RolledBack { .. }
             | Self::Forked { .. }
+            | Self::Unreadable { .. }
             | Self::Anchor(_)
             | Self::Key(_) => "ledger_unavailable",
         }

@@ -14,13 +14,16 @@ mod book;
 pub mod checkpoint;
 pub mod entry;
 mod error;
+mod export;
 pub mod key;
+mod reader;
 mod receipt;
 mod release;
 mod stamper;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod verify;
 mod writer;
 
 use std::collections::HashSet;
@@ -39,6 +42,7 @@ use tokio::sync::oneshot;
 pub use entry::{Completion, Entry, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};
+pub use reader::{LedgerReader, Query, Record};
 pub use receipt::{Proven, Receipt};
 pub use release::{Closing, OpenRelease};
 

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// Entries one release can have.
-const ENTRIES_MAX: u32 = 64;
+const ENTRIES_MAX: u64 = 64;
 const TILE_HEIGHT: u32 = 8;
 
 /// The entries of one release and their proofs under one checkpoint.
@@ -89,7 +89,7 @@ fn root_of(reader: &mut impl Reader, low: u64, high: u64) -> Result<Hash, StoreE
 fn perfect_root(reader: &mut impl Reader, low: u64, height: u32) -> Result<Hash, StoreError> {
     let level = u8::try_from(height / TILE_HEIGHT).map_err(|_| StoreError::Number)?;
     let first = low >> (TILE_HEIGHT * u32::from(level));
-    let (tile, offset) = (first / TILE_WIDTH as u64, first % TILE_WIDTH as u64);
+    let (tile, offset) = (first / TILE_WIDTH, first % TILE_WIDTH);
     let offset = usize::try_from(offset).map_err(|_| StoreError::Number)?;
     let hashes = reader.tile(level, tile)?.unwrap_or_default();
     let count = 1 << (height % TILE_HEIGHT);
@@ -115,7 +115,7 @@ mod tests {
         fn head(&mut self) -> Result<Head, StoreError> {
             Err(StoreError::Format)
         }
-        fn entries(&mut self, _: u64, _: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        fn entries(&mut self, _: u64, _: u64) -> Result<Vec<StoredEntry>, StoreError> {
             Err(StoreError::Format)
         }
         fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -124,7 +124,7 @@ mod tests {
         fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
             Err(StoreError::Format)
         }
-        fn find(&mut self, _: &Filter, _: u64, _: u32) -> Result<Vec<StoredEntry>, StoreError> {
+        fn find(&mut self, _: &Filter, _: u64, _: u64) -> Result<Vec<StoredEntry>, StoreError> {
             Err(StoreError::Format)
         }
     }

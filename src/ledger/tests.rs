@@ -75,7 +75,7 @@ pub(super) fn open(directory: &Path, signer: &Signer) -> Result<Ledger, LedgerEr
 
 fn all(directory: &Path) -> Vec<StoredEntry> {
     let mut reader = SqliteReader::open(&directory.join(DATABASE_FILE)).unwrap();
-    reader.entries(0, u32::MAX).unwrap()
+    reader.entries(0, 100_000).unwrap()
 }
 
 fn kinds(directory: &Path) -> Vec<String> {
@@ -165,10 +165,13 @@ async fn a_release_left_open_by_a_crash_is_reconciled_by_the_next_start() {
 async fn an_intent_nobody_waits_for_is_closed_as_failed() {
     let (directory, signer) = new_ledger();
     let mut options = LedgerOptions::new(directory.path(), signer);
-    options.append_deadline = Duration::ZERO;
+    options.append_deadline = Duration::from_millis(50);
     let ledger = Ledger::open(options, start(), clock(), random()).unwrap();
+    let stranger = Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
     let late = ledger.open_release(intent(1)).await;
     assert!(late.as_ref().is_err_and(LedgerError::is_busy), "{:?}", late.err());
+    stranger.execute_batch("ROLLBACK").unwrap();
     ledger.shut_down().await;
     let entries = all(directory.path());
     let outcomes: Vec<_> = entries[2..].iter().map(|entry| entry.card.outcome.as_deref()).collect();
@@ -244,7 +247,7 @@ async fn a_full_disk_is_an_error_at_once_and_passes_by_itself() {
     let limit = Arc::clone(&pages);
     let connect = move || {
         let store = SqliteStore::open(&database)?;
-        store.limit_pages(limit.load(Ordering::SeqCst));
+        store.limit_pages(limit.load(Ordering::SeqCst))?;
         Ok(Box::new(store) as Box<dyn Store>)
     };
     let options = LedgerOptions::new(directory.path(), signer.clone());
@@ -286,6 +289,19 @@ async fn a_full_disk_is_an_error_at_once_and_passes_by_itself() {
 }
 
 #[tokio::test]
+async fn a_release_that_is_open_is_not_opened_again_and_harms_no_other() {
+    let (directory, signer) = new_ledger();
+    let ledger = open(directory.path(), &signer).unwrap();
+    let release = ledger.open_release(intent(1)).await.unwrap();
+    assert!(matches!(ledger.open_release(intent(1)).await, Err(LedgerError::OpenAlready)));
+    assert!(ledger.is_writable());
+    let account = release.account(Outcome::Complete, None);
+    release.close(account).await.unwrap();
+    ledger.shut_down().await;
+    assert_eq!(kinds(directory.path()).len(), 4);
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused_and_so_is_a_second_ledger() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
@@ -321,6 +337,10 @@ async fn a_refusal_is_recorded_when_there_is_room_and_counted_when_not() {
     assert_eq!(all(directory.path()).pop().unwrap().card.code.as_deref(), Some("invalid_token"));
 }
 
+/// Puts another requester into entry 2.
+pub(super) const FLIP: &str = "UPDATE entry SET leaf = \
+    CAST(replace(CAST(leaf AS TEXT), 'saksi-7', 'saksi-8') AS BLOB) WHERE idx = 2";
+
 /// Changes a closed ledger's database behind its back, triggers off.
 pub(super) fn tamper(directory: &Path, statements: &str) {
     let connection = Connection::open(directory.join(DATABASE_FILE)).unwrap();
@@ -341,9 +361,7 @@ pub(super) fn tamper(directory: &Path, statements: &str) {
 async fn a_ledger_changed_behind_our_back_does_not_open() {
     type Expected = fn(&LedgerError) -> bool;
     let cases: [(&str, &str, Expected); 5] = [
-        ("flipped", "UPDATE entry SET leaf = replace(leaf, 'saksi-7', 'saksi-8') WHERE idx = 2", |error| {
-            matches!(error, LedgerError::EntryChanged { index: 2 })
-        }),
+        ("flipped", FLIP, |error| matches!(error, LedgerError::EntryChanged { index: 2 })),
         ("tail cut", "DELETE FROM entry WHERE idx = 3", |error| {
             matches!(error, LedgerError::EntryChanged { index: 3 })
         }),

@@ -12,7 +12,8 @@ use crate::store::Tile;
 pub type Hash = [u8; 32];
 
 /// Hashes in a finished tile.
-pub const TILE_WIDTH: usize = 256;
+pub const TILE_WIDTH: u64 = 256;
+const TILE_BYTES: usize = 256 * 32;
 const TILE_HEIGHT: u32 = 8;
 
 /// `SHA-256(0x00 || entry)`.
@@ -72,10 +73,10 @@ impl Tree {
     fn extend_edge(&mut self, level: u32, hash: &Hash, finished: &mut Vec<Tile>) {
         let level = level as usize;
         if self.edges.len() <= level {
-            self.edges.push(Vec::with_capacity(TILE_WIDTH * 32));
+            self.edges.push(Vec::with_capacity(TILE_BYTES));
         }
         self.edges[level].extend_from_slice(hash);
-        if self.edges[level].len() == TILE_WIDTH * 32 {
+        if self.edges[level].len() == TILE_BYTES {
             let hashes = std::mem::take(&mut self.edges[level]);
             #[expect(clippy::cast_possible_truncation, reason = "a tree of 2^64 leaves has 8 levels")]
             finished.push(Tile {
@@ -111,8 +112,8 @@ impl Tree {
         let mut level = 0_u8;
         let mut rest = size;
         while rest > 0 {
-            let width = (rest % TILE_WIDTH as u64) as usize;
-            rest /= TILE_WIDTH as u64;
+            let width = (rest % TILE_WIDTH) as usize;
+            rest /= TILE_WIDTH;
             let mut hashes = Vec::new();
             if width > 0 {
                 match tile(level, rest)? {

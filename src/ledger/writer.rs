@@ -135,44 +135,58 @@ impl Writer {
         batch: impl FnOnce(&mut Receiver<Message>) -> Vec<Append>,
     ) -> Option<Book> {
         let begun = book.begin();
-        let (entries, afterwards): (Vec<_>, Vec<_>) = batch(&mut self.queue)
-            .into_iter()
-            .map(|append| (append.entry, (append.closes, append.then)))
-            .unzip();
-        let bytes = entries.iter().map(|entry| entry.leaf.len()).sum();
-        self.gauge.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        // Whether or not their end is stored now, these are no longer anyone's.
-        for closes in afterwards.iter().filter_map(|(closes, _)| closes.as_ref()) {
-            self.live.remove(closes);
+        let (entries, afterwards): (Vec<_>, Vec<_>) =
+            batch(&mut self.queue).into_iter().filter_map(|append| self.take(append)).unzip();
+        if begun.is_ok() && entries.is_empty() {
+            return match book.abandon() {
+                Ok(()) => Some(book),
+                Err(error) => self.fail(&error.into()),
+            };
         }
         match begun.and_then(|()| book.commit(&entries)) {
             Ok(first) => {
                 self.anchor.follow(book.checkpoint().to_owned());
-                for (index, (_, then)) in (first..).zip(afterwards) {
-                    self.acknowledge(index, then);
+                for (index, then) in (first..).zip(afterwards) {
+                    acknowledge(index, then);
                 }
                 Some(book)
             }
             Err(error) => {
                 let error = LedgerError::from(error);
                 let failed = self.fail(&error);
-                for (_, then) in afterwards {
-                    refuse(then, &error);
+                for then in afterwards {
+                    self.refuse(then, &error);
                 }
                 failed
             }
         }
     }
 
-    fn acknowledge(&mut self, index: u64, then: Then) {
+    /// Takes an entry out of the queue's account. A release whose end passes here is no longer anyone's,
+    /// whether or not that end is stored now; one that is open already is not opened again.
+    fn take(&mut self, append: Append) -> Option<(NewEntry, Then)> {
+        self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
+        if let Some(closes) = append.closes {
+            self.live.remove(&closes);
+        }
+        match append.then {
+            Then::HandOver(release, taker) if !self.live.insert(release.id()) => {
+                release.forget();
+                drop(taker.send(Err(LedgerError::OpenAlready)));
+                None
+            }
+            then => Some((append.entry, then)),
+        }
+    }
+
+    fn refuse(&mut self, then: Then, error: &LedgerError) {
         match then {
             Then::Nothing => {}
-            Then::Tell(told) => drop(told.send(Ok(index))),
-            Then::HandOver(mut release, taker) => {
-                release.stored(index);
-                self.live.insert(release.id());
-                // When the taker is gone the release is dropped here and queues its own end.
-                drop(taker.send(Ok(release)));
+            Then::Tell(told) => drop(told.send(Err(error.clone()))),
+            Then::HandOver(release, taker) => {
+                self.live.remove(&release.id());
+                release.forget();
+                drop(taker.send(Err(error.clone())));
             }
         }
     }
@@ -190,11 +204,9 @@ impl Writer {
             loop {
                 match self.queue.try_recv() {
                     Ok(Message::Append(append)) => {
-                        self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
-                        if let Some(closes) = append.closes {
-                            self.live.remove(&closes);
+                        if let Some((_, then)) = self.take(append) {
+                            self.refuse(then, &LedgerError::NotWritable);
                         }
-                        refuse(append.then, &LedgerError::NotWritable);
                     }
                     Ok(Message::ShutDown(done)) => {
                         *end = Some(End::Asked(done));
@@ -260,13 +272,14 @@ fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Option<End>) -
     batch
 }
 
-fn refuse(then: Then, error: &LedgerError) {
+fn acknowledge(index: u64, then: Then) {
     match then {
         Then::Nothing => {}
-        Then::Tell(told) => drop(told.send(Err(error.clone()))),
-        Then::HandOver(release, taker) => {
-            release.forget();
-            drop(taker.send(Err(error.clone())));
+        Then::Tell(told) => drop(told.send(Ok(index))),
+        Then::HandOver(mut release, taker) => {
+            release.stored(index);
+            // When the taker is gone the release is dropped here and queues its own end.
+            drop(taker.send(Ok(release)));
         }
     }
 }

@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_only_while_no_request_is_under_way() {
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         let activity = Activity::default();
         let under_way = activity.begin();
         assert!(tokio::time::timeout(limit * 5, activity.idle_for(limit)).await.is_err());

@@ -7,6 +7,7 @@
 
 pub mod sqlite;
 
+use rusqlite::ErrorCode;
 use thiserror::Error;
 
 /// Why the store could not do what was asked. After any of these the connection is not to be used again:
@@ -25,6 +26,25 @@ pub enum StoreError {
     HeadMoved { expected: u64, found: u64 },
     #[error("a number does not fit the database")]
     Number,
+}
+
+impl StoreError {
+    /// Whether what the store holds is wrong, rather than that it cannot be reached.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => {
+                matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            }
+            Self::Sqlite(
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..),
+            )
+            | Self::Format
+            | Self::Number => true,
+            Self::Sqlite(_) | Self::Engine { .. } | Self::Setting { .. } | Self::HeadMoved { .. } => false,
+        }
+    }
 }
 
 /// The state of the whole ledger after its last batch.
@@ -134,7 +154,7 @@ pub trait Reader {
     fn head(&mut self) -> Result<Head, StoreError>;
 
     /// Up to `count` entries from index `from` on, in order. A missing index leaves a gap.
-    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 
     /// The hashes of a tile, as many as there are.
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError>;
@@ -143,7 +163,7 @@ pub trait Reader {
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
     /// Up to `count` entries that match, from index `from` on, in order.
-    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError>;
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 }
 
 pub trait Store: Reader + Send {
@@ -153,6 +173,9 @@ pub trait Store: Reader + Send {
 
     /// Stores the batch and gives the right back. Durable when it returns `Ok`.
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError>;
+
+    /// Gives the right back without storing anything.
+    fn abandon(&mut self) -> Result<(), StoreError>;
 
     /// Housekeeping that may take a while; called when there is time (`idle`) and now and then when there is
     /// none.

@@ -21,8 +21,8 @@ const FORMAT: i64 = 1;
 /// How long to wait for a stranger who holds the write lock.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Pages are moved out of the write-ahead log past this size: when idle, and in any case.
-const TIDY_IDLE_BYTES: usize = 1 << 20;
-const TIDY_BUSY_BYTES: usize = 16 << 20;
+const TIDY_IDLE_BYTES: usize = 8 << 20;
+const TIDY_BUSY_BYTES: usize = 64 << 20;
 /// About what a commit writes besides the entries and tiles: pages are written whole.
 const COMMIT_BYTES: usize = 8 * 4_096;
 /// Remembered prepared statements.
@@ -80,7 +80,7 @@ impl Reader for SqliteReader {
         Ok(Head { size: unsigned(size)?, root, checkpoint })
     }
 
-    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.find(&Filter::default(), from, count)
     }
 
@@ -97,10 +97,10 @@ impl Reader for SqliteReader {
             .collect()
     }
 
-    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         let (conditions, mut values) = conditions(filter)?;
         values.push(Value::Integer(signed(from)?));
-        values.push(Value::Integer(count.into()));
+        values.push(Value::Integer(signed(count)?));
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code FROM entry \
              WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?"
@@ -221,9 +221,8 @@ impl SqliteStore {
 
     /// Lets the database grow to this many pages and no more: a full disk for tests.
     #[cfg(test)]
-    pub fn limit_pages(&self, pages: u32) {
-        let limit = self.reader.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
-        limit.expect("the pragma returns its value");
+    pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
+        Ok(self.reader.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
     }
 }
 
@@ -232,7 +231,7 @@ impl Reader for SqliteStore {
         self.reader.head()
     }
 
-    fn entries(&mut self, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.reader.entries(from, count)
     }
 
@@ -244,7 +243,7 @@ impl Reader for SqliteStore {
         self.reader.open_releases()
     }
 
-    fn find(&mut self, filter: &Filter, from: u64, count: u32) -> Result<Vec<StoredEntry>, StoreError> {
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.reader.find(filter, from, count)
     }
 }
@@ -307,6 +306,10 @@ impl Store for SqliteStore {
         connection.prepare_cached("COMMIT")?.execute([])?;
         self.unmoved_bytes += COMMIT_BYTES;
         Ok(())
+    }
+
+    fn abandon(&mut self) -> Result<(), StoreError> {
+        Ok(self.reader.connection.execute_batch("ROLLBACK")?)
     }
 
     fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {

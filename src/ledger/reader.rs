@@ -1,0 +1,108 @@
+//! Reads a ledger beside the process that writes it, on what a crash left, or on a copy. Changes nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::entry::{Entry, Stamp};
+use super::error::LedgerError;
+use super::key::Verifier;
+use super::verify::{self, Verdict};
+use super::{ANCHOR_FILE, DATABASE_FILE, export};
+use crate::domain::{Party, ReleaseId, Wilayah};
+use crate::store::sqlite::SqliteReader;
+use crate::store::{Filter, Reader as _, StoredEntry};
+
+/// One state of the ledger: what is appended after opening is not seen.
+#[derive(Debug)]
+pub struct LedgerReader {
+    store: SqliteReader,
+    anchor: PathBuf,
+}
+
+/// What to look for; everything named must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// A type such as `release.intent`.
+    pub kind: Option<String>,
+    pub release: Option<ReleaseId>,
+    pub party: Option<Party>,
+    /// This area and all inside it.
+    pub wilayah: Option<Wilayah>,
+    pub outcome: Option<String>,
+    /// From this moment on, and before that one.
+    pub from_ms: Option<u64>,
+    pub until_ms: Option<u64>,
+}
+
+/// An entry as read back.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub index: u64,
+    /// The exact bytes, which are JSON.
+    pub leaf: String,
+    pub stamp: Stamp,
+    pub entry: Entry,
+}
+
+impl LedgerReader {
+    pub fn open(directory: &Path) -> Result<Self, LedgerError> {
+        let database = directory.join(DATABASE_FILE);
+        if !database.exists() {
+            return Err(LedgerError::Missing { directory: directory.to_owned() });
+        }
+        Ok(Self { store: SqliteReader::open(&database)?, anchor: directory.join(ANCHOR_FILE) })
+    }
+
+    /// The current signed note, verbatim.
+    pub fn checkpoint(&mut self) -> Result<String, LedgerError> {
+        Ok(self.store.head()?.checkpoint)
+    }
+
+    /// Up to `count` entries that match, from index `from` on.
+    pub fn find(&mut self, query: &Query, from: u64, count: u64) -> Result<Vec<Record>, LedgerError> {
+        let filter = Filter {
+            kind: query.kind.clone(),
+            release: query.release.map(|release| *release.as_bytes()),
+            party: query.party.as_ref().map(ToString::to_string),
+            wilayah: query.wilayah.map(|wilayah| wilayah.to_string()),
+            outcome: query.outcome.clone(),
+            from_ms: query.from_ms,
+            until_ms: query.until_ms,
+        };
+        self.store.find(&filter, from, count)?.iter().map(read).collect()
+    }
+
+    /// The entry at an index.
+    pub fn at(&mut self, index: u64) -> Result<Option<Record>, LedgerError> {
+        let found = self.store.entries(index, 1)?.into_iter().find(|entry| entry.index == index);
+        found.as_ref().map(read).transpose()
+    }
+
+    /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
+    /// then a ledger written anew from the start is not noticed.
+    pub fn verify(&mut self, verifier: Option<&Verifier>) -> Result<Verdict, LedgerError> {
+        let anchor = match fs::read_to_string(&self.anchor) {
+            Ok(anchor) => Some(anchor),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(LedgerError::File { path: self.anchor.clone(), source: Arc::new(error) });
+            }
+        };
+        verify::verify(&mut self.store, verifier, anchor.as_deref())
+    }
+
+    /// Writes the ledger as the files of C2SP `tlog-tiles` into a new directory.
+    pub fn export_tiles(&mut self, directory: &Path) -> Result<(), LedgerError> {
+        export::write_tiles(&mut self.store, directory)
+    }
+}
+
+fn read(stored: &StoredEntry) -> Result<Record, LedgerError> {
+    let index = stored.index;
+    let (stamp, entry) =
+        Entry::read(&stored.leaf).map_err(|source| LedgerError::Unreadable { index, source })?;
+    // What was read as JSON is UTF-8, so nothing is replaced here.
+    Ok(Record { index, leaf: String::from_utf8_lossy(&stored.leaf).into_owned(), stamp, entry })
+}
