@@ -618,3 +618,52 @@ fn renamed_and_masked_members_keep_the_text_sound_wherever_they_stand() {
         ],
     );
 }
+
+#[test]
+fn what_is_kept_whole_leaves_byte_for_byte() {
+    let keep = |format| plan(format, ["kode", "a", "b"].map(|name| rule(name, Action::Keep)).to_vec());
+    let records = [
+        r#"{"kode":"9901","a":1,"b":"x"}"#,
+        "{ \"b\" : \"\\u0041 \\/ \u{e9}\" ,\r\n\t\"kode\" :\"9901\"\n}",
+        r#"{"\u0061":-0.0E+00,"kode":990101,"b":null}"#,
+        r#"{"a":true , "kode" : "99.01","b" : "0812-3456-7890"  }"#,
+    ];
+    let lines: Vec<String> = records.iter().map(|record| record.replace(['\n', '\r'], " ")).collect();
+    let envelope =
+        Format::Json(Records::Envelope { field: name("data"), keep: vec![name("total"), name("b")] });
+    let cases = [
+        (array(), format!(" [\n  {}\n]\r\n ", records.join("\n ,\n"))),
+        (array(), format!("[{}]", records.join(","))),
+        (Format::Json(Records::Object), format!("\n{}\n", records[1])),
+        (envelope.clone(), format!("{{\"data\" : [ {} ] , \"total\":\t2 }}\n", records.join(", "))),
+        (envelope, format!(" {{ \"b\":\"\\n\", \"total\":1e0,\"\\u0064ata\":[{}]}}", records[0])),
+        (Format::Ndjson, lines.join("\r\n") + "\n"),
+        (Format::Ndjson, lines.join("\n")),
+        (csv(), "kode,\"a\",b\r\n9901,\"\",\n\"9901\",\"x\"\"\r\n,\",' =\r\n9901,\u{e9},b".to_owned()),
+    ];
+    for (format, body) in cases {
+        let outcome = run_all_cuts(&keep(format), Coding::Identity, Limits::default(), body.as_bytes());
+        assert_eq!((outcome.verdict, outcome.output), (Ok(()), body));
+    }
+}
+
+#[test]
+fn tokens_are_equal_for_equal_values_only_and_differ_by_field() {
+    let plan = plan(Format::Ndjson, ["nik", "nkk"].map(|name| rule(name, Action::Token)).to_vec());
+    let body = [
+        r#"{"kode":"9901","nik":"9901014512900003","nkk":"9901014512900003"}"#,
+        r#"{"kode":"9901","nik":9901014512900003,"nkk":null}"#,
+        r#"{"kode":"9901","nik":"\u0039901014512900003","nkk":{}}"#,
+        r#"{"kode":"9901","nik":"9901014512900004","nkk":""}"#,
+    ];
+    let outcome = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.join("\n").as_bytes());
+    let rows: Vec<serde_json::Value> =
+        outcome.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows[0]["nik"].as_str().map(str::len), Some(16));
+    assert_eq!(rows[0]["nik"], rows[1]["nik"]);
+    assert_eq!(rows[0]["nik"], rows[2]["nik"]);
+    assert_ne!(rows[0]["nik"], rows[3]["nik"]);
+    assert_ne!(rows[0]["nik"], rows[0]["nkk"]);
+    assert!(rows[1]["nkk"].is_null() && rows[2]["nkk"].is_null());
+    assert_eq!((rows[3]["nkk"].as_str(), outcome.tally.unreadable), (Some(""), 1));
+}

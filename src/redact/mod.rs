@@ -171,3 +171,5 @@ impl Redactor {
 mod families;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod reference;
