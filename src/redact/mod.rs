@@ -104,6 +104,11 @@ impl Redacted {
         &self.bytes
     }
 
+    /// Forgets the bytes and keeps their room, for one who has used them where they were.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
     /// Hands the bytes on; the next ones begin afresh.
     pub fn take(&mut self) -> Bytes {
         let room = self.bytes.len();
