@@ -26,6 +26,7 @@ use crate::domain::{CopyKey, MaskPlan};
 mod coding;
 mod csv;
 mod error;
+mod guess;
 mod json;
 mod mask;
 mod ndjson;

@@ -60,11 +60,6 @@ impl Rules {
         Self { rules, slots }
     }
 
-    /// The rule of a decoded name with its hash.
-    pub fn find(&self, hash: u64, name: &[u8]) -> Option<&Rule> {
-        self.place(hash, name).map(|place| &self.rules[place])
-    }
-
     /// Where the rule of a name stands, for [`Rules::at`].
     pub fn place(&self, hash: u64, name: &[u8]) -> Option<usize> {
         let mut slot = slot(hash, self.slots.len());

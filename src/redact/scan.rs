@@ -63,6 +63,16 @@ impl Scanner {
         self.names.clear();
     }
 
+    /// Whether a name was noted since the record began.
+    pub fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Notes names that were read elsewhere, by their hashes.
+    pub fn note(&mut self, hashes: impl Iterator<Item = u64>) {
+        self.names.extend(hashes);
+    }
+
     /// Ends an object whose names were noted from `first` on.
     pub fn end_object(&mut self, first: usize, at: usize) -> Result<(), Stop> {
         let is_twice = rules::has_twice(&mut self.names[first..]);
