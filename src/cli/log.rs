@@ -2,6 +2,7 @@
 //!
 //! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
 
+use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use aws_lc_rs::rand::SystemRandom;
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Value, json};
 
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::{Party, ReleaseId, SystemClock, Wilayah};
@@ -75,6 +77,9 @@ struct Verify {
     /// The key you know the ledger by; without it, the key the ledger itself names
     #[arg(long)]
     vkey: Option<String>,
+    /// A checkpoint kept elsewhere, which the ledger must have grown from; without it, the ledger's own anchor
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
@@ -191,7 +196,7 @@ fn init(args: &Init) -> Outcome {
 fn verify(args: &Verify) -> Outcome {
     let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
     let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
-    let verdict = match open(&args.directory)?.verify(given.as_ref()) {
+    let verdict = match open(&args.directory)?.verify(given.as_ref(), args.anchor.as_deref()) {
         Ok(verdict) => verdict,
         Err(error) => return Err(unreadable(&args.directory, error)),
     };
@@ -210,8 +215,8 @@ fn verify(args: &Verify) -> Outcome {
 
 fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
     let mut out = anstream::stdout();
-    writeln!(out, "sound: {} entries", report.size)?;
-    let mut table = print::table(&["what", "value"]);
+    let mut table = print::table(&["the ledger is", "sound"]);
+    table.add_row(["entries", &report.size.to_string()]);
     table.add_row(["root", &report.root.to_string()]);
     table.add_row(["key", &report.verifier.to_string()]);
     table.add_row(["key known by", if key_given { "--vkey" } else { "the ledger's own word" }]);
@@ -341,10 +346,10 @@ fn row(record: &Record) -> [String; 8] {
         time(record.stamp.ts_ms),
         card.kind.to_owned(),
         record.entry.release().map(|release| release.to_string()).unwrap_or_default(),
-        card.party.unwrap_or_default(),
+        plain(&card.party.unwrap_or_default()),
         card.wilayah.unwrap_or_default(),
         card.outcome.unwrap_or_default().to_owned(),
-        card.code.unwrap_or_default(),
+        plain(&card.code.unwrap_or_default()),
     ]
 }
 
@@ -355,7 +360,7 @@ fn record_json(record: &Record) -> String {
 
 /// The leaf's members, nested ones named with dots.
 fn fields(record: &Record) -> Vec<(String, Value)> {
-    let Ok(leaf) = serde_json::from_str::<Map<String, Value>>(&record.leaf) else { return Vec::new() };
+    let Ok(Members(leaf)) = serde_json::from_str(&record.leaf) else { return Vec::new() };
     let mut fields = Vec::new();
     for (name, value) in leaf {
         match value {
@@ -368,9 +373,34 @@ fn fields(record: &Record) -> Vec<(String, Value)> {
     fields
 }
 
+/// The members of an object in the order they are written.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text),
         Value::Null => "-".to_owned(),
         Value::Array(items) => items
             .iter()
@@ -382,6 +412,18 @@ fn text(value: &Value) -> String {
             .join("\n"),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
+}
+
+/// Text that came with a token must not command the reader's terminal.
+fn plain(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut plain, c| {
+        if c.is_control() {
+            plain.extend(c.escape_default())
+        } else {
+            plain.push(c)
+        }
+        plain
+    })
 }
 
 /// The keys that the first entry names.
@@ -426,4 +468,31 @@ fn read_party(text: &str) -> Result<Party, String> {
         Some(Party { election: election.to_owned(), number: number.parse().ok()? })
     });
     party.ok_or_else(|| "a party is ELECTION/NUMBER, such as pemilu-2024/7".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parties_and_types_are_read_or_explained() {
+        let cases = [
+            ("pemilu-2024/7", Some(("pemilu-2024", 7))),
+            ("pilkada/2024/7", Some(("pilkada/2024", 7))),
+            ("pemilu-2024", None),
+            ("pemilu-2024/", None),
+            ("pemilu-2024/70000", None),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map(|(election, number)| Party { election: election.to_owned(), number });
+            assert_eq!(read_party(text).ok(), expected, "{text}");
+        }
+        assert!(read_kind("release.intent").is_ok());
+        assert!(read_kind("intent").is_err());
+    }
+
+    #[test]
+    fn control_characters_are_shown_and_not_obeyed() {
+        assert_eq!(plain("a\u{1b}[2Jb\nc \u{e9}"), "a\\u{1b}[2Jb\\nc \u{e9}");
+    }
 }

@@ -458,3 +458,135 @@ mod hex32 {
         Digest::deserialize(deserializer).map(|digest| digest.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp() -> Stamp {
+        Stamp {
+            ts_ms: 1_718_935_200_007,
+            replica: "main".to_owned(),
+            boot: "0f".to_owned(),
+            nonce: [0xAB; 16],
+        }
+    }
+
+    fn refusal() -> Refusal {
+        Refusal {
+            requester: Some("saksi \"7\"\n".to_owned()),
+            client_id: None,
+            role: Some("partai".parse().unwrap()),
+            party: Some(Party { election: "pemilu-2024".to_owned(), number: 7 }),
+            code: "wilayah_outside".to_owned(),
+            status: 403,
+            route: None,
+            wilayah: Some("9902".parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_leaf_is_written_exactly_so() {
+        let written = Entry::Refused(Box::new(refusal())).write(&stamp()).unwrap();
+        let expected = concat!(
+            r#"{"v":1,"type":"release.refused","ts":"2024-06-21T02:00:00.007Z","replica":"main","boot":"0f","#,
+            r#""nonce":"abababababababababababababababab","requester":"saksi \"7\"\n","client_id":null,"#,
+            r#""role":"partai","party":{"election":"pemilu-2024","number":7},"code":"wilayah_outside","#,
+            r#""status":403,"route":null,"wilayah":"9902"}"#,
+        );
+        assert_eq!(String::from_utf8(written.leaf).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_type_reads_back_as_it_was_written() {
+        let digest = Digest::of(b"");
+        let start = ReplicaStart { build: "1".to_owned(), config_digest: digest, policy_digest: digest };
+        let release = ReleaseId::new(7, [1; 10]);
+        let completion = Completion {
+            outcome: Outcome::Aborted,
+            cause: Some("requester_left".to_owned()),
+            status: 200,
+            rows_in: 1 << 53,
+            rows_out: (1 << 53) + 1,
+            rows_withheld: 0,
+            swept: 1,
+            bytes: u64::MAX,
+            body_sha256: digest,
+            first_byte_ms: Some(u64::MAX),
+            last_byte_ms: None,
+        };
+        let entries = [
+            Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),
+            Entry::ReplicaStart(Started {
+                start,
+                head_size: 1,
+                head_root: digest,
+                previous_boot: "0".to_owned(),
+            }),
+            Entry::ReplicaResumed(Resumed { head_size: 1, head_root: digest }),
+            Entry::Intent(Box::new(super::super::tests::intent(1))),
+            Entry::Complete(Box::new(Closed { release, intent: 9, completion })),
+            Entry::Refused(Box::new(refusal())),
+            Entry::Reconciled(Reconciled {
+                release,
+                intent: 9,
+                cause: Cause::StoreFailed,
+                bytes_min: 0,
+                bytes_max: None,
+            }),
+        ];
+        assert!(entries.iter().map(Entry::kind).eq(Entry::KINDS));
+        for entry in entries {
+            let leaf = entry.write(&stamp()).unwrap().leaf;
+            assert_eq!(Entry::read(&leaf), Ok((stamp(), entry)), "{}", String::from_utf8_lossy(&leaf));
+        }
+    }
+
+    #[test]
+    fn numbers_that_readers_would_round_are_text() {
+        let resumed = |head_size| {
+            let entry = Entry::ReplicaResumed(Resumed { head_size, head_root: Digest::of(b"") });
+            String::from_utf8(entry.write(&stamp()).unwrap().leaf).unwrap()
+        };
+        assert!(resumed(1 << 53).contains(r#""head_size":9007199254740992,"#));
+        assert!(resumed((1 << 53) + 1).contains(r#""head_size":"9007199254740993","#));
+    }
+
+    #[test]
+    fn a_leaf_in_any_other_form_is_refused() {
+        let leaf =
+            String::from_utf8(Entry::Refused(Box::new(refusal())).write(&stamp()).unwrap().leaf).unwrap();
+        let cases = [
+            ("a blank", leaf.replacen(',', ", ", 1), EntryError::Form),
+            ("an unknown key", leaf.replacen('{', r#"{"x":1,"#, 1), EntryError::Form),
+            (
+                "keys in another order",
+                leaf.replace(r#""status":403,"route":null"#, r#""route":null,"status":403"#),
+                { EntryError::Form },
+            ),
+            ("an escape that is not needed", leaf.replace("saksi", r"\u0073aksi"), EntryError::Form),
+            ("a time without milliseconds", leaf.replace(".007Z", "Z"), EntryError::Form),
+            ("no time", leaf.replace("2024-06-21T", "2024-06-31T"), EntryError::Time),
+            ("another version", leaf.replace(r#""v":1"#, r#""v":2"#), EntryError::Version { found: 2 }),
+            ("an unknown type", leaf.replace("refused", "given"), EntryError::Type),
+            ("a nonce in capitals", leaf.replace("abab", "ABAB"), EntryError::Form),
+        ];
+        for (name, leaf, expected) in cases {
+            assert_eq!(Entry::read(leaf.as_bytes()).unwrap_err(), expected, "{name}");
+        }
+        let doubled = leaf.replace(r#""status":403"#, r#""status":403,"status":200"#);
+        assert!(matches!(Entry::read(doubled.as_bytes()), Err(EntryError::Json { .. })));
+        assert!(matches!(Entry::read(b""), Err(EntryError::Json { .. })));
+        assert!(matches!(Entry::read(&[0xFF, b'{']), Err(EntryError::Json { .. })));
+    }
+
+    #[test]
+    fn an_entry_of_the_greatest_length_is_written_and_a_longer_one_is_not() {
+        let of = |length: usize| {
+            Entry::Refused(Box::new(Refusal { code: "x".repeat(length), ..refusal() })).write(&stamp())
+        };
+        let rest = of(0).unwrap().leaf.len();
+        assert_eq!(of(ENTRY_BYTES_MAX - rest).unwrap().leaf.len(), ENTRY_BYTES_MAX);
+        assert_eq!(of(ENTRY_BYTES_MAX - rest + 1), Err(EntryError::TooLarge { bytes: ENTRY_BYTES_MAX + 1 }));
+    }
+}

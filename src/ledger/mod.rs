@@ -26,6 +26,7 @@ pub mod verify;
 mod writer;
 
 use std::collections::HashSet;
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -285,6 +286,12 @@ impl Ledger {
 
     fn send(&self, place: OwnedPermit<Message>, entry: NewEntry, then: Then) {
         self.0.gauge.send(place, Append { entry, closes: None, then });
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ledger(..)")
     }
 }
 

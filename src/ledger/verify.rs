@@ -379,7 +379,7 @@ mod tests {
                 std::fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
             }
             tamper(directory.path(), statements);
-            let verdict = LedgerReader::open(directory.path()).unwrap().verify(None).unwrap();
+            let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
             match (verdict, expected) {
                 (Verdict::Sound(report), None) => {
                     assert_eq!((report.size, report.open.len(), report.anchored), (304, 0, true));
@@ -399,12 +399,12 @@ mod tests {
         let ledger = open(directory.path(), &signer).unwrap();
         let release = ledger.open_release(intent(1)).await.unwrap();
         let verifier = signer.verifier();
-        let verdict = LedgerReader::open(directory.path()).unwrap().verify(Some(&verifier)).unwrap();
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(Some(&verifier), None).unwrap();
         let Verdict::Sound(report) = verdict else { panic!("{verdict:?}") };
         assert_eq!(report.open.get(&2), Some(&release.id()));
         let (_other, stranger) = new_ledger();
         let verdict =
-            LedgerReader::open(directory.path()).unwrap().verify(Some(&stranger.verifier())).unwrap();
+            LedgerReader::open(directory.path()).unwrap().verify(Some(&stranger.verifier()), None).unwrap();
         assert!(matches!(verdict, Verdict::Flawed(Flaw { index: Some(0), why: Why::Key })), "{verdict:?}");
         drop(release);
         ledger.shut_down().await;

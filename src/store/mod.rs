@@ -29,6 +29,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the database's files could not be opened or made.
+    fn is_unopenable(&self) -> bool {
+        let Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = self else { return false };
+        matches!(failure.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+    }
+
     /// Whether what the store holds is wrong, rather than that it cannot be reached.
     pub fn is_damage(&self) -> bool {
         match self {
