@@ -7,8 +7,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
-use super::entry::EntryError;
 use super::key::KeyError;
+use super::leaf::EntryError;
 use crate::store::StoreError;
 
 /// Cloned to everyone whose entry was in the batch that failed.

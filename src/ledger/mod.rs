@@ -15,7 +15,10 @@ pub mod checkpoint;
 pub mod entry;
 mod error;
 mod export;
+#[cfg(test)]
+mod faults;
 pub mod key;
+pub mod leaf;
 mod reader;
 mod release;
 mod stamper;

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::entry::{Entry, Stamp};
+use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
+use super::leaf::Stamp;
 use super::verify::{self, Verdict};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};

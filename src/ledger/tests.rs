@@ -11,22 +11,22 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::{Dataset, Determination, Level, ReleaseId, SeededRandom, Stage, TestClock};
 use crate::store::sqlite::SqliteReader;
-use crate::store::{Batch, Filter, Reader as _, Store, StoreError, StoredEntry};
+use crate::store::{Reader as _, StoredEntry};
 
 const NOW_MS: u64 = 1_718_935_200_000;
 const ORIGIN: &str = "ledger.example/dpt";
 
-fn clock() -> Arc<dyn Clock> {
+pub(super) fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock::at(NOW_MS))
 }
 
 /// Every process of a test draws other numbers.
-fn random() -> Arc<dyn Random> {
+pub(super) fn random() -> Arc<dyn Random> {
     static SEED: AtomicU32 = AtomicU32::new(1);
     Arc::new(SeededRandom::new(u64::from(SEED.fetch_add(1, Ordering::Relaxed)) << 32))
 }
 
-fn start() -> ReplicaStart {
+pub(super) fn start() -> ReplicaStart {
     let digest = Digest::of(b"made up");
     ReplicaStart { build: "test".to_owned(), config_digest: digest, policy_digest: digest }
 }
@@ -73,12 +73,12 @@ pub(super) fn open(directory: &Path, signer: &Signer) -> Result<Ledger, LedgerEr
     Ledger::open(LedgerOptions::new(directory, signer.clone()), start(), clock(), random())
 }
 
-fn all(directory: &Path) -> Vec<StoredEntry> {
+pub(super) fn all(directory: &Path) -> Vec<StoredEntry> {
     let mut reader = SqliteReader::open(&directory.join(DATABASE_FILE)).unwrap();
     reader.entries(0, 100_000).unwrap()
 }
 
-fn kinds(directory: &Path) -> Vec<String> {
+pub(super) fn kinds(directory: &Path) -> Vec<String> {
     all(directory).into_iter().map(|entry| entry.card.kind).collect()
 }
 
@@ -231,55 +231,12 @@ async fn an_entry_that_is_too_large_is_refused_before_anything_is_stored() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
     let mut large = intent(1);
-    large.legal_basis = "x".repeat(entry::ENTRY_BYTES_MAX);
+    large.legal_basis = "x".repeat(leaf::ENTRY_BYTES_MAX);
     let refused = ledger.open_release(large).await;
-    assert!(matches!(refused, Err(LedgerError::Entry(entry::EntryError::TooLarge { .. }))));
+    assert!(matches!(refused, Err(LedgerError::Entry(leaf::EntryError::TooLarge { .. }))));
     assert!(ledger.is_writable());
     ledger.shut_down().await;
     assert_eq!(kinds(directory.path()).len(), 2);
-}
-
-#[tokio::test]
-async fn a_full_disk_is_an_error_at_once_and_passes_by_itself() {
-    let (directory, signer) = new_ledger();
-    let database = directory.path().join(DATABASE_FILE);
-    let pages = Arc::new(AtomicU32::new(u32::MAX >> 2));
-    let limit = Arc::clone(&pages);
-    let connect = move || {
-        let store = SqliteStore::open(&database)?;
-        store.limit_pages(limit.load(Ordering::SeqCst))?;
-        Ok(Box::new(store) as Box<dyn Store>)
-    };
-    let options = LedgerOptions::new(directory.path(), signer.clone());
-    // The first connection is made with the small limit: it stands for a disk that fills up.
-    pages.store(24, Ordering::SeqCst);
-    let ledger = Ledger::open_with(options, start(), clock(), random(), Box::new(connect)).unwrap();
-    let kept = ledger.open_release(intent(0)).await.unwrap();
-    let lost = ledger.open_release(intent(1)).await.unwrap();
-    let mut number = 2;
-    let error = loop {
-        match ledger.open_release(intent(number)).await {
-            Ok(release) => std::mem::forget(release),
-            Err(error) => break error,
-        }
-        number += 1;
-        assert!(number < 1_000, "the limit was never reached");
-    };
-    assert_eq!(error.code(), "ledger_unavailable");
-    assert!(!ledger.is_writable());
-    assert!(matches!(ledger.open_release(intent(number)).await, Err(LedgerError::NotWritable)));
-    let account = lost.account(Outcome::Complete, None);
-    assert!(lost.close(account).await.is_err(), "an end that is not stored is not acknowledged");
-    pages.store(u32::MAX >> 2, Ordering::SeqCst);
-    until_writable(&ledger).await;
-    let account = kept.account(Outcome::Complete, None);
-    kept.close(account).await.unwrap();
-    ledger.shut_down().await;
-    let entries = all(directory.path());
-    let resumed = entries.iter().position(|entry| entry.card.kind == "replica.resumed").unwrap();
-    assert_eq!(entries[resumed + 1].card.outcome.as_deref(), Some("reconciled"), "the lost end");
-    assert_eq!(entries[resumed + 2].card.outcome.as_deref(), Some("complete"), "the kept one");
-    assert_eq!(entries.len(), resumed + 3);
 }
 
 #[tokio::test]
@@ -293,111 +250,6 @@ async fn a_release_that_is_open_is_not_opened_again_and_harms_no_other() {
     release.close(account).await.unwrap();
     ledger.shut_down().await;
     assert_eq!(kinds(directory.path()).len(), 4);
-}
-
-/// What a store does wrong when asked for a commit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    /// Nothing is stored.
-    Before,
-    /// All is stored, but the answer is an error.
-    After,
-}
-
-struct FaultyStore {
-    inner: SqliteStore,
-    fault: Arc<Mutex<Fault>>,
-}
-
-impl crate::store::Reader for FaultyStore {
-    fn head(&mut self) -> Result<Head, StoreError> {
-        self.inner.head()
-    }
-    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        self.inner.entries(from, count)
-    }
-    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.tile(level, index)
-    }
-    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
-        self.inner.open_releases()
-    }
-    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        self.inner.find(filter, from, count)
-    }
-}
-
-impl Store for FaultyStore {
-    fn begin(&mut self) -> Result<Head, StoreError> {
-        self.inner.begin()
-    }
-    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let fault = *self.fault.lock().unwrap();
-        if fault != Fault::Before {
-            self.inner.commit(batch)?;
-        }
-        if fault == Fault::None { Ok(()) } else { Err(StoreError::Number) }
-    }
-    fn abandon(&mut self) -> Result<(), StoreError> {
-        self.inner.abandon()
-    }
-    fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {
-        self.inner.tidy(idle)
-    }
-}
-
-async fn until_writable(ledger: &Ledger) {
-    for _ in 0..200 {
-        if ledger.is_writable() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the ledger does not recover");
-}
-
-#[tokio::test]
-async fn after_a_failed_commit_the_ledger_goes_on_from_what_is_really_stored() {
-    // What becomes of an opening and of an end that fail, by where the commit failed.
-    let cases: [(Fault, &[&str], &[&str]); 2] = [
-        (Fault::Before, &["resumed"], &["intent", "resumed", "reconciled"]),
-        (Fault::After, &["intent", "resumed", "reconciled"], &["intent", "complete", "resumed"]),
-    ];
-    for (fault, opening, closing) in cases {
-        for (is_closing, expected) in [(false, opening), (true, closing)] {
-            let (directory, signer) = new_ledger();
-            let database = directory.path().join(DATABASE_FILE);
-            let now = Arc::new(Mutex::new(Fault::None));
-            let shared = Arc::clone(&now);
-            let connect = move || {
-                let inner = SqliteStore::open(&database)?;
-                Ok(Box::new(FaultyStore { inner, fault: Arc::clone(&shared) }) as Box<dyn Store>)
-            };
-            let options = LedgerOptions::new(directory.path(), signer.clone());
-            let ledger = Ledger::open_with(options, start(), clock(), random(), Box::new(connect)).unwrap();
-            if is_closing {
-                let release = ledger.open_release(intent(1)).await.unwrap();
-                *now.lock().unwrap() = fault;
-                let account = release.account(Outcome::Complete, None);
-                release.close(account).await.unwrap_err();
-            } else {
-                *now.lock().unwrap() = fault;
-                ledger.open_release(intent(1)).await.unwrap_err();
-            }
-            *now.lock().unwrap() = Fault::None;
-            until_writable(&ledger).await;
-            drop(ledger.open_release(intent(2)).await.unwrap());
-            ledger.shut_down().await;
-            let kinds = kinds(directory.path());
-            let words: Vec<_> = kinds[2..].iter().map(|kind| kind.split_once('.').unwrap().1).collect();
-            let (before, last) = words.split_at(words.len() - 2);
-            assert_eq!((before, last), (expected, &["intent", "complete"][..]), "{fault:?} {is_closing}");
-            let verdict =
-                LedgerReader::open(directory.path()).unwrap().verify(Some(&signer.verifier()), None);
-            assert!(matches!(verdict, Ok(verify::Verdict::Sound(_))), "{verdict:?}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::book::check_anchor;
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::entry::{Entry, EntryError, Stamp};
+use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
+use super::leaf::{EntryError, Stamp};
 use super::tree::{Hash, TILE_WIDTH, Tree, leaf_hash};
 use crate::domain::{Digest, ReleaseId};
 use crate::store::{Head, Reader, StoreError, StoredEntry, Tile};

@@ -1,0 +1,239 @@
+//! `salinan log`: create, verify and read the ledger.
+//!
+//! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
+
+mod records;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::print::{self, Answer, Failure, Outcome, OutputFormat};
+use crate::domain::SystemClock;
+use crate::ledger::entry::Entry;
+use crate::ledger::leaf::write_time;
+use crate::ledger::verify::{Flaw, Report, Verdict};
+use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Record, Signer, Verifier};
+
+/// Open releases that the table of `verify` names.
+const OPEN_SHOWN_MAX: usize = 20;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new ledger, and its signing key where there is none
+    Init(Init),
+    /// Check every entry, hash and signature; name the first that is wrong
+    Verify(Verify),
+    /// Print one entry, or all entries of a release
+    Show(records::Show),
+    /// Find entries
+    Query(records::Find),
+    /// Print the current signed checkpoint
+    Checkpoint(Directory),
+    /// Print the key that checkpoints are verified with
+    Vkey(Directory),
+    /// Write the ledger in the file layout of C2SP tlog-tiles, for other tools
+    Export(Export),
+}
+
+#[derive(Debug, clap::Args)]
+struct Directory {
+    /// The ledger's directory
+    #[arg(long, alias = "ledger", value_name = "DIR")]
+    dir: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct Init {
+    #[command(flatten)]
+    directory: Directory,
+    /// The ledger's name, without blanks, such as `ledger.kpu.example/dpt`; it stands in every checkpoint
+    #[arg(long, value_name = "NAME")]
+    origin: String,
+    /// Who operates it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    operator: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Verify {
+    #[command(flatten)]
+    directory: Directory,
+    /// The key you know the ledger by; without it, the key the ledger itself names
+    #[arg(long)]
+    vkey: Option<String>,
+    /// A checkpoint kept elsewhere, which the ledger must have grown from; without it, the ledger's own anchor
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    format: OutputFormat,
+}
+
+#[derive(Debug, clap::Args)]
+struct Export {
+    #[command(flatten)]
+    directory: Directory,
+    /// Where to write; must not hold an export yet
+    #[arg(long, value_name = "OUTDIR")]
+    tiles: PathBuf,
+}
+
+pub fn run(args: &Args) -> Outcome {
+    match &args.command {
+        Command::Init(args) => init(args),
+        Command::Verify(args) => verify(args),
+        Command::Show(args) => records::show(args),
+        Command::Query(args) => records::query(args),
+        Command::Checkpoint(args) => {
+            let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
+            write!(anstream::stdout(), "{note}")?;
+            Ok(Answer::Yes)
+        }
+        Command::Vkey(args) => {
+            let vkeys = own_vkeys(args)?;
+            writeln!(anstream::stdout(), "{}", vkeys.join("\n"))?;
+            Ok(Answer::Yes)
+        }
+        Command::Export(args) => {
+            let mut reader = open(&args.directory)?;
+            let written = reader.export_tiles(&args.tiles);
+            written.map_err(|error| Failure::caused("could not export the ledger", error))?;
+            Ok(Answer::Yes)
+        }
+    }
+}
+
+fn init(args: &Init) -> Outcome {
+    let directory = &args.directory.dir;
+    let failed = |error: LedgerError| Failure::caused("could not make the ledger", error);
+    if directory.join(DATABASE_FILE).exists() {
+        let error = LedgerError::Exists { directory: directory.clone() };
+        return Err(failed(error).help("a ledger is never made anew over another; choose an empty directory"));
+    }
+    fs::create_dir_all(directory).map_err(|error| Failure::caused("could not make the directory", error))?;
+    let key = directory.join(KEY_FILE);
+    let signer =
+        if key.exists() { Signer::load(&key, &args.origin) } else { Signer::generate(&key, &args.origin) };
+    let signer = signer.map_err(|error| Failure::caused("could not set up the signing key", error))?;
+    let random = Arc::new(SystemRandom::new());
+    Ledger::init(directory, &signer, &args.operator, Arc::new(SystemClock), random).map_err(failed)?;
+    writeln!(anstream::stdout(), "{}", signer.vkey())?;
+    writeln!(
+        anstream::stderr(),
+        "made a ledger in {}; give the key above to everybody who is to verify it",
+        directory.display()
+    )?;
+    Ok(Answer::Yes)
+}
+
+fn verify(args: &Verify) -> Outcome {
+    let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
+    let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
+    let verdict = match open(&args.directory)?.verify(given.as_ref(), args.anchor.as_deref()) {
+        Ok(verdict) => verdict,
+        Err(error) => return Err(unreadable(&args.directory, error)),
+    };
+    match (verdict, args.format) {
+        (Verdict::Sound(report), OutputFormat::Table) => print_report(&report, given.is_some())?,
+        (Verdict::Sound(report), OutputFormat::Json) => {
+            writeln!(anstream::stdout(), "{}", report_json(&report, given.is_some()))?;
+        }
+        (Verdict::Flawed(flaw), format) => {
+            print_flaw(&flaw, format)?;
+            return Ok(Answer::No);
+        }
+    }
+    Ok(Answer::Yes)
+}
+
+fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
+    let mut out = anstream::stdout();
+    let mut table = print::table(&["the ledger is", "sound"]);
+    table.add_row(["entries", &report.size.to_string()]);
+    table.add_row(["root", &report.root.to_string()]);
+    table.add_row(["key", &report.verifier.to_string()]);
+    table.add_row(["key known by", if key_given { "--vkey" } else { "the ledger's own word" }]);
+    table.add_row(["anchor", if report.anchored { "agrees" } else { "not there" }]);
+    table.add_row(["first entry", &time(report.first_ms)]);
+    table.add_row(["last entry", &time(report.last_ms)]);
+    for (kind, count) in &report.kinds {
+        table.add_row([*kind, &count.to_string()]);
+    }
+    table.add_row(["open releases", &report.open.len().to_string()]);
+    writeln!(out, "{table}")?;
+    for (intent, release) in report.open.iter().take(OPEN_SHOWN_MAX) {
+        writeln!(out, "open: {release}, intent at {intent}")?;
+    }
+    if report.open.len() > OPEN_SHOWN_MAX {
+        writeln!(out, "and {} more", report.open.len() - OPEN_SHOWN_MAX)?;
+    }
+    if !key_given {
+        let mut talk = anstream::stderr();
+        writeln!(talk, "note: without --vkey a ledger written anew from the start is not noticed")?;
+    }
+    Ok(())
+}
+
+fn report_json(report: &Report, key_given: bool) -> Value {
+    let open: Vec<Value> =
+        report.open.iter().map(|(intent, release)| json!({"release": release, "intent": intent})).collect();
+    json!({
+        "sound": true,
+        "size": report.size,
+        "root": report.root,
+        "vkey": report.verifier.to_string(),
+        "vkey_given": key_given,
+        "anchored": report.anchored,
+        "first": time(report.first_ms),
+        "last": time(report.last_ms),
+        "types": report.kinds,
+        "open": open,
+    })
+}
+
+fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
+    let mut out = anstream::stdout();
+    match (format, flaw.index) {
+        (OutputFormat::Json, index) => {
+            writeln!(out, "{}", json!({"sound": false, "index": index, "why": flaw.to_string()}))?;
+        }
+        (OutputFormat::Table, Some(index)) => writeln!(out, "not sound at entry {index}: {flaw}")?,
+        (OutputFormat::Table, None) => writeln!(out, "not sound: {flaw}")?,
+    }
+    Ok(())
+}
+
+/// The keys that the first entry names.
+fn own_vkeys(directory: &Directory) -> Result<Vec<String>, Failure> {
+    match open(directory)?.at(0).map_err(|error| unreadable(directory, error))? {
+        Some(Record { entry: Entry::Genesis(genesis), .. }) => Ok(genesis.vkeys),
+        _ => Err(Failure::new("the ledger does not begin with log.genesis")),
+    }
+}
+
+fn open(directory: &Directory) -> Result<LedgerReader, Failure> {
+    LedgerReader::open(&directory.dir).map_err(|error| match error {
+        LedgerError::Missing { .. } => Failure::caused("could not open the ledger", error)
+            .help("`salinan log init --dir DIR --origin NAME` makes one"),
+        error => unreadable(directory, error),
+    })
+}
+
+fn unreadable(directory: &Directory, error: LedgerError) -> Failure {
+    Failure::caused(format!("could not read the ledger in {}", directory.dir.display()), error)
+}
+
+fn time(unix_ms: u64) -> String {
+    write_time(unix_ms).unwrap_or_default()
+}
