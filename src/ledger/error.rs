@@ -7,7 +7,6 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
-use super::key::KeyError;
 use super::leaf::EntryError;
 use crate::store::StoreError;
 
@@ -55,8 +54,6 @@ pub enum LedgerError {
     Unreadable { index: u64, source: EntryError },
     #[error("the ledger's anchor is wrong")]
     Anchor(#[source] CheckpointError),
-    #[error("the ledger's key could not be used")]
-    Key(#[from] Arc<KeyError>),
 }
 
 impl LedgerError {
@@ -80,8 +77,7 @@ impl LedgerError {
             | Self::RolledBack { .. }
             | Self::Forked { .. }
             | Self::Unreadable { .. }
-            | Self::Anchor(_)
-            | Self::Key(_) => "ledger_unavailable",
+            | Self::Anchor(_) => "ledger_unavailable",
         }
     }
 

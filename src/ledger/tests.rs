@@ -61,6 +61,19 @@ pub(super) fn intent(number: u64) -> Intent {
     }
 }
 
+fn refusal() -> Refusal {
+    Refusal {
+        requester: None,
+        client_id: None,
+        role: None,
+        party: None,
+        code: "invalid_token".to_owned(),
+        status: 401,
+        route: None,
+        wilayah: None,
+    }
+}
+
 /// A new ledger in a directory of its own.
 pub(super) fn new_ledger() -> (TempDir, Signer) {
     let directory = tempfile::tempdir().unwrap();
@@ -253,6 +266,21 @@ async fn a_release_that_is_open_is_not_opened_again_and_harms_no_other() {
 }
 
 #[tokio::test]
+async fn a_ledger_of_any_length_opens_again() {
+    let (directory, signer) = new_ledger();
+    for size in [255, 256, 257, 258, 511, 512, 513, 514] {
+        let ledger = open(directory.path(), &signer).unwrap();
+        for _ in all(directory.path()).len()..size {
+            assert!(ledger.refuse(refusal()));
+        }
+        ledger.shut_down().await;
+        assert_eq!(all(directory.path()).len(), size);
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
+        assert!(matches!(verdict, verify::Verdict::Sound(_)), "{size}: {verdict:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_crash_left_is_verified_without_being_opened_for_writing() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
@@ -284,20 +312,10 @@ async fn a_refusal_is_recorded_when_there_is_room_and_counted_when_not() {
     let mut options = LedgerOptions::new(directory.path(), signer);
     options.queue_entries_max = 2;
     let ledger = Ledger::open(options, start(), clock(), random()).unwrap();
-    let refusal = Refusal {
-        requester: None,
-        client_id: None,
-        role: None,
-        party: None,
-        code: "invalid_token".to_owned(),
-        status: 401,
-        route: None,
-        wilayah: None,
-    };
-    assert!(ledger.refuse(refusal.clone()));
+    assert!(ledger.refuse(refusal()));
     let gone = ledger.clone();
     ledger.shut_down().await;
-    assert!(!gone.refuse(refusal));
+    assert!(!gone.refuse(refusal()));
     assert_eq!(gone.dropped_refusals(), 1);
     assert_eq!(all(directory.path()).pop().unwrap().card.code.as_deref(), Some("invalid_token"));
 }

@@ -4,8 +4,9 @@
 
 mod records;
 
-use std::fs;
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -121,7 +122,9 @@ fn init(args: &Init) -> Outcome {
         let error = LedgerError::Exists { directory: directory.clone() };
         return Err(failed(error).help("a ledger is never made anew over another; choose an empty directory"));
     }
-    fs::create_dir_all(directory).map_err(|error| Failure::caused("could not make the directory", error))?;
+    // The ledger names people who asked: not for everybody on this machine.
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(directory);
+    made.map_err(|error| Failure::caused("could not make the directory", error))?;
     let key = directory.join(KEY_FILE);
     let signer =
         if key.exists() { Signer::load(&key, &args.origin) } else { Signer::generate(&key, &args.origin) };
