@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::tests::{all, clock, intent, kinds, new_ledger, random, start};
 use super::*;
-use crate::store::{Batch, Filter, Store, StoreError, StoredEntry};
+use crate::store::{Batch, Filter, Store, StoredEntry};
 
 /// What a store does wrong when asked for a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +42,9 @@ impl crate::store::Reader for FaultyStore {
 }
 
 impl Store for FaultyStore {
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.inner.settle()
+    }
     fn begin(&mut self) -> Result<Head, StoreError> {
         self.inner.begin()
     }

@@ -56,7 +56,7 @@ use writer::{Append, Gauge, Message, Then, Writer};
 
 use crate::domain::{Clock, Digest, Random};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Head, NewEntry};
+use crate::store::{Head, NewEntry, StoreError};
 
 /// Names of the ledger's files in its directory.
 pub const DATABASE_FILE: &str = "ledger.sqlite";
@@ -186,7 +186,13 @@ impl Ledger {
         let lock = lock(&options.directory)?;
         let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
         let anchor = writer::read_anchor(&options.anchor)?;
-        let mut book = Book::open(connect()?, &options.signer, &anchor)?;
+        let mut store = connect()?;
+        match store.settle() {
+            // An auditor who reads does not keep us from serving; housekeeping moves the pages later.
+            Err(StoreError::Read) => tracing::warn!("the ledger is being read, so its log was not emptied"),
+            settled => settled?,
+        }
+        let mut book = Book::open(store, &options.signer, &anchor)?;
         begin_boot(&mut book, &stamper, start)?;
 
         let file_error =

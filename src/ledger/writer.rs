@@ -2,7 +2,7 @@
 //! those who wait: while one batch is on its way to the disk the next one gathers, so no timer is needed.
 //!
 //! After any error of the store nothing more is acknowledged. The connection is closed, and once a second the
-//! book is opened anew on what is really there; the failed batch stays unacknowledged, and releases whose end
+//! book is opened anew on what is really there, once the store has made that durable a second time; the failed batch stays unacknowledged, and releases whose end
 //! was lost with it are reconciled. A first entry of our own must be durable before we accept others again.
 
 use std::collections::HashSet;
@@ -232,7 +232,8 @@ impl Writer {
     }
 
     fn open_anew(&self) -> Result<Book, LedgerError> {
-        let store = (self.connect)()?;
+        let mut store = (self.connect)()?;
+        store.settle()?;
         let anchor = read_anchor(&self.anchor_path)?;
         let mut book = Book::open(store, &self.signer, &anchor)?;
         let found = book.head();

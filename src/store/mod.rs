@@ -24,6 +24,8 @@ pub enum StoreError {
     Format,
     #[error("the head was moved by someone else: expected {expected} entries, found {found}")]
     HeadMoved { expected: u64, found: u64 },
+    #[error("the write-ahead log cannot be emptied while another process reads the ledger")]
+    Read,
     #[error("a number does not fit the database")]
     Number,
 }
@@ -48,7 +50,11 @@ impl StoreError {
             )
             | Self::Format
             | Self::Number => true,
-            Self::Sqlite(_) | Self::Engine { .. } | Self::Setting { .. } | Self::HeadMoved { .. } => false,
+            Self::Sqlite(_)
+            | Self::Engine { .. }
+            | Self::Setting { .. }
+            | Self::HeadMoved { .. }
+            | Self::Read => false,
         }
     }
 }
@@ -173,6 +179,11 @@ pub trait Reader {
 }
 
 pub trait Store: Reader + Send {
+    /// Makes what is stored durable once more, by writing it anew. After an fsync that failed the system may
+    /// report the next one as done although the bytes of the first never arrived; so what an earlier
+    /// connection wrote is not built upon before this succeeded.
+    fn settle(&mut self) -> Result<(), StoreError>;
+
     /// Takes the only right to append and returns the head to build upon. A shared store waits here for other
     /// replicas, so a caller gathers its batch afterwards.
     fn begin(&mut self) -> Result<Head, StoreError>;

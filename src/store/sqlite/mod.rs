@@ -108,6 +108,14 @@ impl Reader for SqliteStore {
 }
 
 impl Store for SqliteStore {
+    /// Moves all of the write-ahead log into the database and empties it.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let blocked: bool = self.reader.connection.query_row(sql, [], |row| row.get(0))?;
+        self.unmoved_bytes = 0;
+        if blocked { Err(StoreError::Read) } else { Ok(()) }
+    }
+
     fn begin(&mut self) -> Result<Head, StoreError> {
         self.reader.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.reader.head()
@@ -237,6 +245,24 @@ mod tests {
         assert_eq!(late.open_releases().unwrap(), []);
         let leaves: Vec<_> = late.entries(1, 2).unwrap().into_iter().map(|e| (e.index, e.leaf)).collect();
         assert_eq!(leaves, [(1, b"b".to_vec()), (2, b"c".to_vec())]);
+    }
+
+    #[test]
+    fn settling_empties_the_write_ahead_log_unless_someone_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("l.sqlite");
+        let mut store = store(&path);
+        store.settle().unwrap();
+        assert_eq!(std::fs::metadata(directory.path().join("l.sqlite-wal")).unwrap().len(), 0);
+        store.begin().unwrap();
+        let one = [entry(b"c", None, Turn::Nothing)];
+        store.commit(&Batch { first: 2, entries: &one, tiles: &[tile(3)], head: &head(3) }).unwrap();
+        let mut reader = SqliteReader::open(&path).unwrap();
+        reader.head().unwrap();
+        assert!(matches!(store.settle(), Err(StoreError::Read)));
+        drop(reader);
+        store.settle().unwrap();
+        assert_eq!(store.head().unwrap(), head(3));
     }
 
     #[test]
