@@ -19,7 +19,7 @@ pub enum LedgerError {
     Deadline,
     #[error("the ledger cannot be written at present")]
     NotWritable,
-    #[error("the ledger could not store a batch; whether it did is found out before the next one")]
+    #[error("the ledger's store failed")]
     Store(#[from] Arc<StoreError>),
     #[error("the ledger was shut down")]
     ShutDown,

@@ -36,6 +36,9 @@ impl crate::store::Reader for FaultyStore {
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.inner.open_releases()
     }
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        self.inner.is_intact()
+    }
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.inner.find(filter, from, count)
     }

@@ -174,6 +174,9 @@ pub trait Reader {
     /// The releases opened and not closed, with the index of the entry that opened each, by index.
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
+    /// Whether the store's own structures agree, so that searching finds all there is. Reads everything.
+    fn is_intact(&mut self) -> Result<bool, StoreError>;
+
     /// Up to `count` entries that match, from index `from` on, in order.
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 }

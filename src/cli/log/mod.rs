@@ -18,7 +18,7 @@ use super::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::SystemClock;
 use crate::ledger::entry::Entry;
 use crate::ledger::leaf::write_time;
-use crate::ledger::verify::{Flaw, Report, Verdict};
+use crate::ledger::verify::{Flaw, Report, Verdict, Why};
 use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Record, Signer, Verifier};
 
 /// Open releases that the table of `verify` names.
@@ -143,8 +143,13 @@ fn init(args: &Init) -> Outcome {
 fn verify(args: &Verify) -> Outcome {
     let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
     let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
-    let verdict = match open(&args.directory)?.verify(given.as_ref(), args.anchor.as_deref()) {
+    let verdict = LedgerReader::open(&args.directory.dir)
+        .and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
+    let verdict = match verdict {
         Ok(verdict) => verdict,
+        Err(LedgerError::Store(error)) if error.is_damage() => {
+            Verdict::Flawed(Flaw { index: None, why: Why::Damaged })
+        }
         Err(error) => return Err(unreadable(&args.directory, error)),
     };
     match (verdict, args.format) {
@@ -226,14 +231,14 @@ fn own_vkeys(directory: &Directory) -> Result<Vec<String>, Failure> {
 }
 
 fn open(directory: &Directory) -> Result<LedgerReader, Failure> {
-    LedgerReader::open(&directory.dir).map_err(|error| match error {
-        LedgerError::Missing { .. } => Failure::caused("could not open the ledger", error)
-            .help("`salinan log init --dir DIR --origin NAME` makes one"),
-        error => unreadable(directory, error),
-    })
+    LedgerReader::open(&directory.dir).map_err(|error| unreadable(directory, error))
 }
 
 fn unreadable(directory: &Directory, error: LedgerError) -> Failure {
+    if matches!(error, LedgerError::Missing { .. }) {
+        return Failure::caused("could not open the ledger", error)
+            .help("`salinan log init --dir DIR --origin NAME` makes one");
+    }
     Failure::caused(format!("could not read the ledger in {}", directory.dir.display()), error)
 }
 

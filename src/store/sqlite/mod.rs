@@ -102,6 +102,10 @@ impl Reader for SqliteStore {
         self.reader.open_releases()
     }
 
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        self.reader.is_intact()
+    }
+
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.reader.find(filter, from, count)
     }

@@ -119,6 +119,12 @@ impl Reader for SqliteReader {
             .collect()
     }
 
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        let sql = "PRAGMA integrity_check(1)";
+        let found: String = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(found == "ok")
+    }
+
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         let (conditions, mut values) = conditions(filter)?;
         values.push(Value::Integer(signed(from)?));
