@@ -1,6 +1,7 @@
 //! The ways in which data leaks through proxies, each as a table: what comes in, what leaves, how it ends.
 //!
-//! Every case runs under all cuts. A case that fails also states what was handed on before.
+//! Every case runs under all cuts. A case that fails also states what was handed on before. It is one long file
+//! because the families are read, and compared with each other, as one list.
 
 use crate::domain::{Action, Format, Formulas, Mask, MaskPlan, Records};
 
@@ -118,6 +119,16 @@ fn family_2_names_are_compared_decoded_and_broken_unicode_ends_the_pass() {
             ("bad escape", r#"{"x":"\x41","kode":"9901"}"#, Stopped("syntax", 0, "")),
             ("short escape", r#"{"x":"\u004","kode":"9901"}"#, Stopped("syntax", 0, "")),
             ("upper U", r#"{"x":"\U0041","kode":"9901"}"#, Stopped("syntax", 0, "")),
+            (
+                "last control",
+                "{\"x\":\"a\u{1f}bcdefghij\",\"kode\":\"9901\"}",
+                Stopped("control_character", 0, ""),
+            ),
+            (
+                "last control near the end",
+                "{\"kode\":\"9901\",\"x\":\"\u{1f}\"}",
+                Stopped("control_character", 0, ""),
+            ),
             ("raw control", "{\"x\":\"a\u{1}\",\"kode\":\"9901\"}", Stopped("control_character", 0, "")),
             (
                 "raw newline in a long string",
@@ -214,6 +225,13 @@ fn family_5_long_numbers_are_covered_in_what_is_kept() {
         ("number", "9901014512900003", r#""****************""#, 1),
         ("float", "-0.9901014512900003", r#""-*.****************""#, 1),
         ("full width", r#""no ９９０１０１４５１２９００００３""#, r#""no ****************""#, 1),
+        (
+            "full width before plain text",
+            r#""９９０１０１４５１２９００００３ abcdefgh""#,
+            r#""**************** abcdefgh""#,
+            1,
+        ),
+        ("full width at the very end", r#""x990101451290000３""#, r#""x****************""#, 1),
         ("two", r#""9901014512900003, 9901010101010001""#, r#""****************, ****************""#, 2),
         ("container", r#"["9901014512900003"]"#, "null", 0),
         ("short number", "1234", "1234", 0),
@@ -409,7 +427,7 @@ fn family_9_ndjson_holds_one_object_a_line() {
             (
                 "cut short",
                 "{\"kode\":\"9901\"}\n{\"kode\":\"99",
-                Stopped("syntax", 1, "{\"kode\":\"9901\"}\n"),
+                Stopped("truncated", 1, "{\"kode\":\"9901\"}\n"),
             ),
             ("array", "[{\"kode\":\"9901\"}]\n", Stopped("unexpected_shape", 0, "")),
             ("scalar", "9901014512900003\n", Stopped("unexpected_shape", 0, "")),
@@ -457,6 +475,16 @@ fn family_9_csv_is_read_strictly() {
                 Whole("nik,tahun_lahir,kode,nama\n,,9901,\n"),
             ),
             ("swept", "nama,kode\nx 9901014512900003,9901\n", Whole("nama,kode\nx ****************,9901\n")),
+            (
+                "swept, full width",
+                "nama,kode\n９９０１０１４５１２９００００３ abcdefgh,9901\n",
+                Whole("nama,kode\n**************** abcdefgh,9901\n"),
+            ),
+            (
+                "swept, full width at the end",
+                "nama,kode\nx990101451290000３,9901\n",
+                Whole("nama,kode\nx****************,9901\n"),
+            ),
             (
                 "swept in quotes",
                 "nama,kode\n\"9901 0145 1290 0003, \"\"x\"\"\",9901\n",
@@ -666,4 +694,28 @@ fn tokens_are_equal_for_equal_values_only_and_differ_by_field() {
     assert_ne!(rows[0]["nik"], rows[0]["nkk"]);
     assert!(rows[1]["nkk"].is_null() && rows[2]["nkk"].is_null());
     assert_eq!((rows[3]["nkk"].as_str(), outcome.tally.unreadable), (Some(""), 1));
+}
+
+#[test]
+fn a_pass_can_be_moved_between_threads_and_shows_no_data() {
+    fn is_send<T: Send + 'static>(_: &T) {}
+    let redactor = super::Redactor::new(
+        &object(),
+        Coding::Identity,
+        &crate::domain::CopyKey::new([7; 32]),
+        Limits::default(),
+    );
+    is_send(&redactor);
+    let mut out = super::Redacted::new();
+    out.bytes.extend_from_slice(b"SITI");
+    assert_eq!(format!("{out:?}"), "Redacted(4 bytes)");
+    assert_eq!((out.as_slice(), out.len()), (&b"SITI"[..], 4));
+    assert_eq!((&out.take()[..], out.is_empty()), (&b"SITI"[..], true));
+    let problem = Problem::RowOutsideArea;
+    let error = RedactError::Stopped { records: 2, offset: 70, problem };
+    assert_eq!(
+        error.to_string(),
+        "stopped after 2 records at byte 70: a row lies outside the area of the copy"
+    );
+    assert_eq!(error.code(), "row_outside_area");
 }

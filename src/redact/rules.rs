@@ -126,19 +126,20 @@ pub(super) fn has_twice(names: &mut [u64]) -> bool {
     names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
-/// Answers of [`Lookalikes`] remembered by hash.
-const REMEMBERED: usize = 64;
+/// Answers of [`Lookalikes`] remembered by hash. Records have few names, but two of them in one place would
+/// push each other out in every record.
+const REMEMBERED: usize = 1024;
 
 /// The plan's names without case, blanks, `_`, `-` and the prefix `no`, in which sources differ.
 pub(super) struct Lookalikes {
     cores: HashSet<String>,
-    remembered: Box<[Option<(u64, bool)>; REMEMBERED]>,
+    remembered: Box<[Option<(u64, bool)>]>,
 }
 
 impl Lookalikes {
     pub fn new<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
         let cores = names.flat_map(cores).collect();
-        Self { cores, remembered: Box::new([None; REMEMBERED]) }
+        Self { cores, remembered: vec![None; REMEMBERED].into_boxed_slice() }
     }
 
     /// Whether a name without a rule looks like one with a rule.
