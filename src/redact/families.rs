@@ -200,6 +200,9 @@ fn family_4_values_of_any_type_and_shape_are_masked() {
         assert_eq!(outcome.output, format!(r#"{{"nik":{shown},"kode":"9901"}}"#), "{name}");
         assert_eq!(outcome.tally.unreadable, unreadable, "{name}");
     }
+    let kept = br#"{"nama":{"a":1},"kode":"9901"}"#;
+    let outcome = run_all_cuts(&object(), Coding::Identity, Limits::default(), kept);
+    assert_eq!((outcome.output.as_str(), outcome.tally.unreadable), (r#"{"nama":null,"kode":"9901"}"#, 1));
     let cases = [
         ("date as number", "19901205", "null", 1),
         ("date", r#""05|12|1990""#, r#""1990""#, 0),
