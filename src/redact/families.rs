@@ -67,10 +67,23 @@ fn family_1_a_name_twice_in_one_object_ends_the_pass() {
             ("other case", r#"{"kode":"9901","Kode":"33"}"#, Whole(r#"{"kode":"9901"}"#)),
         ],
     );
-    let many: String =
-        (0..40).flat_map(|at| [r#""field_"#.to_owned(), at.to_string(), r#"":0,"#.to_owned()]).collect();
-    let body = format!(r#"{{{many}"kode":"9901","field_7":1}}"#);
-    check_bytes(&object(), Limits::default(), "many", body.as_bytes(), &Stopped("duplicate_key", 0, ""));
+    for names in [20, 40, 80] {
+        let field = |at: usize| [r#""field_"#.to_owned(), at.to_string(), r#"":0,"#.to_owned()];
+        let body = |again: usize| {
+            let many: String = (0..names).flat_map(field).collect();
+            format!(r#"{{{many}"kode":"9901","field_{again}":1}}"#)
+        };
+        let limits = Limits::default();
+        for again in 0..names {
+            let outcome = run(&object(), Coding::Identity, limits, [body(again).as_bytes()]);
+            assert_eq!(
+                outcome.verdict.map_err(|error| error.code()),
+                Err("duplicate_key"),
+                "{again} of {names}"
+            );
+        }
+        assert_eq!(run(&object(), Coding::Identity, limits, [body(names).as_bytes()]).verdict, Ok(()));
+    }
     check(
         &standard(envelope()),
         &[
@@ -697,6 +710,15 @@ fn tokens_are_equal_for_equal_values_only_and_differ_by_field() {
     assert_ne!(rows[0]["nik"], rows[0]["nkk"]);
     assert!(rows[1]["nkk"].is_null() && rows[2]["nkk"].is_null());
     assert_eq!((rows[3]["nkk"].as_str(), outcome.tally.unreadable), (Some(""), 1));
+
+    // However the format writes a value, its token is that of the value.
+    let token = |format, body: &str| {
+        let plan = super::harness::plan(format, vec![rule("nik", Action::Token)]);
+        run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes()).output
+    };
+    let in_csv = token(csv(), "kode,nik\n9901,\"A, \"\"B\"\"\"\n");
+    let in_json = token(Format::Json(Records::Object), r#"{"kode":"9901","nik":"\u0041, \"B\""}"#);
+    assert_eq!(in_json, format!("{{\"nik\":\"{}\"}}", in_csv.lines().nth(1).unwrap()));
 }
 
 #[test]
