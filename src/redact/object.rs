@@ -181,7 +181,7 @@ impl Values {
 
     /// Looks through a value that is kept. `false`: it leaves as it came; `true`: as `fresh` has it.
     pub fn keep(&mut self, window: Window<'_>, value: Value, tally: &mut Tally) -> Result<bool, Stop> {
-        let is_ascii = match value.kind {
+        let is_escaped = match value.kind {
             Kind::Bool | Kind::Null => return Ok(false),
             Kind::Container => {
                 tally.unreadable += 1;
@@ -189,11 +189,11 @@ impl Values {
                 self.fresh.extend_from_slice(b"null");
                 return Ok(true);
             }
-            Kind::Number => true,
-            // Escapes may stand for digits, so the cheap look is not for them.
-            Kind::Text { is_escaped, is_ascii } => is_ascii && !is_escaped,
+            Kind::Number => false,
+            Kind::Text { is_escaped } => is_escaped,
         };
-        if is_ascii && !sweep::may_hold(&window.bytes[value.start..value.end], true) {
+        // Escapes may stand for digits, so the cheap look is not for them.
+        if !is_escaped && !sweep::may_hold(&window.bytes[value.start..value.end]) {
             return Ok(false);
         }
         self.swept.clear();
@@ -223,7 +223,7 @@ impl Values {
             Kind::Bool => Seen::Bool(literal),
             Kind::Number => Seen::Number(literal),
             Kind::Container => Seen::Container,
-            Kind::Text { is_escaped, .. } => {
+            Kind::Text { is_escaped } => {
                 let inner = &literal[1..literal.len() - 1];
                 if is_escaped {
                     self.plain.clear();
