@@ -57,7 +57,7 @@ def script_of(pages, after_background):
                 script += f"( exec {body.strip()} ) > {log} 2>&1 &\npids+=($!)\nserves {log} $!\n"
                 script += after_background(log)
                 count += 1
-            elif language == "sh" and mark is None:
+            elif language == "sh" and not mark:
                 script += body
     return script + TAIL
 
@@ -79,10 +79,15 @@ def follow(called, script, folder, path):
     print(f"  {called}: followed word by word")
 
 
+# What the demo's commands leave behind.
+COPIES = ["copy.csv", "copy.ndjson", "copy.json", "bawaslu.csv", "kecamatan.csv", "head.txt"]
+
+
 def paste(log):
-    """What the demo prints, run as pasted: every indented line but the facts, which have two words."""
+    """What the demo prints from "Paste once" on, run as pasted."""
     lines = f"sed -n '/^Paste once/,$p' {log} | grep '^  ' | sed 's/^  //' > pasted.sh"
-    return f"{lines}\ngrep -c curl pasted.sh\n. ./pasted.sh\n"
+    whole = "\n".join(f"test -s {copy}" for copy in COPIES)
+    return f"{lines}\n. ./pasted.sh\n{whole}\n"
 
 
 def main():
