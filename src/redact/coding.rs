@@ -271,6 +271,8 @@ mod tests {
 
     use flate2::{Compression, GzBuilder};
 
+    use crate::domain::Format;
+
     use super::super::harness::{array, run, run_all_cuts, standard};
     use super::*;
 
@@ -357,6 +359,9 @@ mod tests {
             let outcome = run(&standard(array()), Coding::Gzip, Limits::default(), [&whole[..end]]);
             assert_eq!(outcome.verdict.map_err(|error| error.code()), Err("truncated"), "after {end} bytes");
         }
+        // No rows are a copy in this format; no member is not a body in this coding.
+        let outcome = run(&standard(Format::Ndjson), Coding::Gzip, Limits::default(), []);
+        assert_eq!(outcome.verdict.map_err(|error| error.code()), Err("truncated"));
         // The bytes 4 to 9 of the header are a time, a level and a system, which say nothing about the text.
         for at in (0..4).chain(10..whole.len()) {
             let mut damaged = whole.clone();

@@ -26,6 +26,7 @@ use crate::domain::{CopyKey, MaskPlan};
 mod coding;
 mod csv;
 mod error;
+mod guess;
 mod json;
 mod mask;
 mod ndjson;
@@ -102,6 +103,11 @@ impl Redacted {
 
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Forgets the bytes and keeps their room, for one who has used them where they were.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
     }
 
     /// Hands the bytes on; the next ones begin afresh.
