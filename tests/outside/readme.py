@@ -12,6 +12,7 @@ empty folder. In a page, a block that begins with
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -86,8 +87,12 @@ COPIES = ["copy.csv", "copy.ndjson", "copy.json", "bawaslu.csv", "kecamatan.csv"
 def paste(log):
     """What the demo prints from "Paste once" on, run as pasted."""
     lines = f"sed -n '/^Paste once/,$p' {log} | grep '^  ' | sed 's/^  //' > pasted.sh"
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = [line for language, _, body in BLOCK.findall(page) if language == "text" for line in body.splitlines()]
+    # What the README shows is what one gets, where it is not shortened.
+    same = "\n".join(f"grep -qxF -e {shlex.quote(line)} {log} copy.csv" for line in shown if line and "..." not in line)
     whole = "\n".join(f"test -s {copy}" for copy in COPIES)
-    return f"{lines}\n. ./pasted.sh\n{whole}\n"
+    return f"{lines}\n. ./pasted.sh\n{whole}\n{same}\n"
 
 
 def main():
