@@ -57,11 +57,11 @@ fn with(table: &str, key: &str, value: Option<&str>) -> String {
     for (in_table, name, shipped, _) in settings() {
         if in_table != open {
             open = in_table;
-            text += &format!("[{in_table}]\n");
+            text.extend(["[", in_table, "]\n"]);
         }
         let changed = (in_table, name) == (table, key);
         if let Some(value) = if changed { value } else { Some(shipped) } {
-            text += &format!("{name} = {value}\n");
+            text.extend([name, " = ", value, "\n"]);
         }
     }
     text
