@@ -1,0 +1,7 @@
+//! Integration tests: the real binary, from outside. One module a theme; `support` is the harness.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod copies;
+mod requests;
+mod support;
