@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod copies;
+mod midstream;
 mod requests;
+mod source;
 mod support;

@@ -192,7 +192,7 @@ async fn what_the_policy_does_not_list_is_refused() {
         case("an escape in the query", ask("GET /dpt/9901.csv?tps=9901%30"), 400, "query_malformed"),
         case("an empty query", ask("GET /dpt/9901.csv?"), 400, "query_malformed"),
         case("no area", ask("GET /daftar"), 400, "area_malformed"),
-        case("an area that is none", ask("GET /dpt/99x1.csv"), 404, "not_found"),
+        case("an area that is none", ask("GET /dpt/99x1.csv"), 400, "area_malformed"),
         case("an area of three digits", ask("GET /dpt/990.csv"), 400, "area_malformed"),
         case("a NIK as area", ask(&format!("GET /dpt/{NIK}.csv")), 400, "area_malformed"),
         case("an area in the query that is none", ask("GET /daftar?wilayah=990"), 400, "area_malformed"),

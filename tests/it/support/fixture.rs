@@ -173,4 +173,13 @@ impl Form {
             Self::Envelope => format!(r#"{{"jumlah":3,"data":[{}]}}"#, objects.join(",")),
         }
     }
+
+    /// What has left when [`Form::begun`] has been handed over and nothing after it.
+    pub fn released_begun(self, rows: usize) -> String {
+        self.released(rows).trim_end_matches(['}', ']']).to_owned() + if self.is_json() { "}" } else { "" }
+    }
+
+    fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Envelope)
+    }
 }

@@ -458,7 +458,7 @@ impl Drop for Proxy {
                 let _ = child.wait();
             }
             let mut said = String::new();
-            for line in self.traces().iter().rev().take(12).rev() {
+            for line in self.traces().iter().rev().take(3).rev() {
                 let _ = writeln!(said, "  {line}");
             }
             aloud(&format!("the proxy's last traces:\n{said}"));

@@ -96,6 +96,12 @@ impl Stub {
         *self.shared.script.lock().unwrap() = script.into();
     }
 
+    /// Gives the port back: from now on nobody answers there.
+    pub async fn stop(&mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+
     pub fn open_gate(&self) {
         self.shared.gate.send_replace(true);
     }
