@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
     /// Made-up voters in kabupaten 9901
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=VOTERS_MAX))]
+    #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..=VOTERS_MAX))]
     voters: u64,
     /// Seed of the made-up voters
     #[arg(long, value_name = "N", default_value_t = 1)]

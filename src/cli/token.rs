@@ -91,7 +91,7 @@ struct IssueArgs {
     not_before: Option<jiff::Timestamp>,
 }
 
-fn read_level(text: &str) -> Result<Level, String> {
+pub(super) fn read_level(text: &str) -> Result<Level, String> {
     let level = Level::ALL.into_iter().find(|level| level.as_str() == text);
     level.ok_or_else(|| "not one of nasional, provinsi, kabkota, kecamatan, desa".to_owned())
 }

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Anchor {
 
     pub fn follow(&self, checkpoint: String) {
         let (slot, changed) = &*self.slot;
-        slot.lock().unwrap_or_else(PoisonError::into_inner).latest = Some(checkpoint);
+        lock(slot).latest = Some(checkpoint);
         changed.notify_one();
     }
 }
@@ -62,7 +62,7 @@ impl Anchor {
 impl Drop for Anchor {
     fn drop(&mut self) {
         let (slot, changed) = &*self.slot;
-        slot.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+        lock(slot).ended = true;
         changed.notify_one();
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
@@ -71,18 +71,25 @@ impl Drop for Anchor {
     }
 }
 
+/// A slot is whole whatever its last holder did.
+fn lock(slot: &Mutex<Slot>) -> MutexGuard<'_, Slot> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn follow(path: &Path, (slot, changed): &(Mutex<Slot>, Condvar)) {
     loop {
-        let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         let nothing_to_do = |slot: &mut Slot| slot.latest.is_none() && !slot.ended;
-        let mut slot = changed.wait_while(slot, nothing_to_do).unwrap_or_else(PoisonError::into_inner);
-        let (latest, ended) = (slot.latest.take(), slot.ended);
-        drop(slot);
+        let (latest, ended) = {
+            let mut slot =
+                changed.wait_while(lock(slot), nothing_to_do).unwrap_or_else(PoisonError::into_inner);
+            (slot.latest.take(), slot.ended)
+        };
         if let Some(checkpoint) = latest
             && let Err(error) = write(path, &checkpoint)
         {
             // The record itself is safe; what suffers is noticing that an old copy was put back.
             tracing::warn!(%error, "the ledger's anchor could not be written");
+            lock(slot).latest.get_or_insert(checkpoint);
         }
         if ended {
             return;

@@ -1,48 +1,14 @@
-//! What the ledger says: one struct for each type of entry, and the exact bytes of a leaf.
+//! What the ledger says: one struct for each type of entry. How an entry becomes bytes stands in `leaf`.
 //!
-//! ```json
-//! {"v":1,"type":"release.refused","ts":"2024-06-21T02:00:00.000Z","replica":"main","boot":"5c..","nonce":"9f..",
-//!  "requester":null,"client_id":null,"role":"partai","party":null,"code":"wilayah_outside",..}
-//! ```
-//!
-//! A leaf is compact JSON with its keys in the order of the structs here; absent values are `null`. The bytes
-//! are hashed as stored: nobody writes them a second time. Reading is strict: a leaf that would not be written
-//! the same way again is refused. No leaf holds voter data, and each has 128 random bits, since its hash is
-//! public and what it says could otherwise be guessed.
+//! No entry holds voter data, a number of a person, a path or a query: routes are templates, and what was asked
+//! is a salted digest. Fields stand here in the order they are written; a new one goes to the end and into
+//! `docs/ledger-format.md`.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::leaf::{hex32, wide, wide_option};
 use crate::domain::{Determination, Digest, Level, Party, ReleaseId, Role, Wilayah};
-use crate::store::{Card, NewEntry, Turn};
-
-/// A leaf's length stands in two bytes in the public format.
-pub const ENTRY_BYTES_MAX: usize = 65_535;
-const VERSION: u8 = 1;
-
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum EntryError {
-    #[error("it has {bytes} bytes and an entry has at most {ENTRY_BYTES_MAX}")]
-    TooLarge { bytes: usize },
-    #[error("it is not JSON of the ledger's form (line {line}, column {column})")]
-    Json { line: usize, column: usize },
-    #[error("it has version {found}, and this program knows version {VERSION}")]
-    Version { found: u8 },
-    #[error("it has a type this program does not know")]
-    Type,
-    #[error("its time is not one")]
-    Time,
-    #[error("its bytes are not the ones this program writes for what they say")]
-    Form,
-}
-
-impl From<serde_json::Error> for EntryError {
-    /// The place and not the text: the text may quote what was read.
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json { line: error.line(), column: error.column() }
-    }
-}
+use crate::store::{Card, Turn};
 
 /// `log.genesis`: the first entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,27 +192,6 @@ pub enum Entry {
     Reconciled(Reconciled),
 }
 
-/// What every entry begins with, besides its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    pub ts_ms: u64,
-    pub replica: String,
-    /// Random name of the process that wrote the entry.
-    pub boot: String,
-    pub nonce: [u8; 16],
-}
-
-#[derive(Serialize, Deserialize)]
-struct Common<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: std::borrow::Cow<'a, str>,
-    ts: String,
-    replica: String,
-    boot: String,
-    nonce: String,
-}
-
 impl Entry {
     /// All types this program knows.
     pub const KINDS: [&str; 7] = [
@@ -270,59 +215,6 @@ impl Entry {
             Self::Refused(_) => "release.refused",
             Self::Reconciled(_) => "release.reconciled",
         }
-    }
-
-    /// The leaf's exact bytes and its index card.
-    pub fn write(&self, stamp: &Stamp) -> Result<NewEntry, EntryError> {
-        let common = Common {
-            v: VERSION,
-            kind: self.kind().into(),
-            ts: write_time(stamp.ts_ms)?,
-            replica: stamp.replica.clone(),
-            boot: stamp.boot.clone(),
-            nonce: hex(&stamp.nonce),
-        };
-        let mut leaf = Vec::with_capacity(1_024);
-        serde_json::to_writer(&mut leaf, &common)?;
-        // `{common}{own}` becomes `{common,own}`.
-        leaf.pop();
-        let joint = leaf.len();
-        match self {
-            Self::Genesis(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::ReplicaStart(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::ReplicaResumed(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::Intent(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::Complete(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::Refused(own) => serde_json::to_writer(&mut leaf, own)?,
-            Self::Reconciled(own) => serde_json::to_writer(&mut leaf, own)?,
-        }
-        leaf[joint] = b',';
-        if leaf.len() > ENTRY_BYTES_MAX {
-            return Err(EntryError::TooLarge { bytes: leaf.len() });
-        }
-        Ok(NewEntry { leaf, card: self.card(stamp.ts_ms) })
-    }
-
-    /// Reads a leaf and holds it against what would be written for it.
-    pub fn read(leaf: &[u8]) -> Result<(Stamp, Self), EntryError> {
-        let common: Common<'_> = serde_json::from_slice(leaf)?;
-        if common.v != VERSION {
-            return Err(EntryError::Version { found: common.v });
-        }
-        let entry = match &*common.kind {
-            "log.genesis" => Self::Genesis(serde_json::from_slice(leaf)?),
-            "replica.start" => Self::ReplicaStart(serde_json::from_slice(leaf)?),
-            "replica.resumed" => Self::ReplicaResumed(serde_json::from_slice(leaf)?),
-            "release.intent" => Self::Intent(serde_json::from_slice(leaf)?),
-            "release.complete" => Self::Complete(serde_json::from_slice(leaf)?),
-            "release.refused" => Self::Refused(serde_json::from_slice(leaf)?),
-            "release.reconciled" => Self::Reconciled(serde_json::from_slice(leaf)?),
-            _ => return Err(EntryError::Type),
-        };
-        let nonce = u128::from_str_radix(&common.nonce, 16).map_err(|_| EntryError::Form)?.to_be_bytes();
-        let stamp =
-            Stamp { ts_ms: read_time(&common.ts)?, replica: common.replica, boot: common.boot, nonce };
-        if entry.write(&stamp)?.leaf == leaf { Ok((stamp, entry)) } else { Err(EntryError::Form) }
     }
 
     /// The release this entry opens, and the intent it closes.
@@ -372,89 +264,5 @@ impl Entry {
             Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) => {}
         }
         card
-    }
-}
-
-/// `2024-06-21T02:00:00.000Z`.
-pub fn write_time(unix_ms: u64) -> Result<String, EntryError> {
-    let ms = i64::try_from(unix_ms).map_err(|_| EntryError::Time)?;
-    let time = Timestamp::from_millisecond(ms).map_err(|_| EntryError::Time)?;
-    Ok(format!("{time:.3}"))
-}
-
-fn read_time(text: &str) -> Result<u64, EntryError> {
-    let time: Timestamp = text.parse().map_err(|_| EntryError::Time)?;
-    u64::try_from(time.as_millisecond()).map_err(|_| EntryError::Time)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Integers above 2^53 are written as strings, since many readers of JSON would round them.
-mod wide {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    const EXACT_MAX: u64 = 1 << 53;
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    pub(super) enum Written {
-        Number(u64),
-        Text(String),
-    }
-
-    impl Written {
-        pub(super) fn read<E: serde::de::Error>(self) -> Result<u64, E> {
-            match self {
-                Self::Number(number) => Ok(number),
-                Self::Text(text) => text.parse().map_err(E::custom),
-            }
-        }
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        if *number <= EXACT_MAX { serializer.serialize_u64(*number) } else { serializer.collect_str(number) }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        Written::deserialize(deserializer)?.read()
-    }
-}
-
-mod wide_option {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::wide;
-
-    #[expect(clippy::ref_option, reason = "serde calls it so")]
-    pub(super) fn serialize<S: Serializer>(number: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-        match number {
-            Some(number) => wide::serialize(number, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-        Option::<wide::Written>::deserialize(deserializer)?.map(wide::Written::read).transpose()
-    }
-}
-
-mod hex32 {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::domain::Digest;
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8; 32], serializer: S) -> Result<S::Ok, S::Error> {
-        Digest(*bytes).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
-        Digest::deserialize(deserializer).map(|digest| digest.0)
     }
 }

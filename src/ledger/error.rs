@@ -7,8 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
-use super::entry::EntryError;
-use super::key::KeyError;
+use super::leaf::EntryError;
 use crate::store::StoreError;
 
 /// Cloned to everyone whose entry was in the batch that failed.
@@ -20,7 +19,7 @@ pub enum LedgerError {
     Deadline,
     #[error("the ledger cannot be written at present")]
     NotWritable,
-    #[error("the ledger could not store a batch; whether it did is found out before the next one")]
+    #[error("the ledger's store failed")]
     Store(#[from] Arc<StoreError>),
     #[error("the ledger was shut down")]
     ShutDown,
@@ -55,8 +54,6 @@ pub enum LedgerError {
     Unreadable { index: u64, source: EntryError },
     #[error("the ledger's anchor is wrong")]
     Anchor(#[source] CheckpointError),
-    #[error("the ledger's key could not be used")]
-    Key(#[from] Arc<KeyError>),
 }
 
 impl LedgerError {
@@ -80,8 +77,7 @@ impl LedgerError {
             | Self::RolledBack { .. }
             | Self::Forked { .. }
             | Self::Unreadable { .. }
-            | Self::Anchor(_)
-            | Self::Key(_) => "ledger_unavailable",
+            | Self::Anchor(_) => "ledger_unavailable",
         }
     }
 

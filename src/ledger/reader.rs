@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::entry::{Entry, Stamp};
+use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
+use super::leaf::Stamp;
 use super::verify::{self, Verdict};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};
@@ -18,7 +19,7 @@ use crate::store::{Filter, Reader as _, StoredEntry};
 #[derive(Debug)]
 pub struct LedgerReader {
     store: SqliteReader,
-    anchor: PathBuf,
+    directory: PathBuf,
 }
 
 /// What to look for; everything named must hold.
@@ -52,7 +53,7 @@ impl LedgerReader {
         if !database.exists() {
             return Err(LedgerError::Missing { directory: directory.to_owned() });
         }
-        Ok(Self { store: SqliteReader::open(&database)?, anchor: directory.join(ANCHOR_FILE) })
+        Ok(Self { store: SqliteReader::open(&database)?, directory: directory.to_owned() })
     }
 
     /// The current signed note, verbatim.
@@ -81,14 +82,18 @@ impl LedgerReader {
     }
 
     /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
-    /// then a ledger written anew from the start is not noticed.
-    pub fn verify(&mut self, verifier: Option<&Verifier>) -> Result<Verdict, LedgerError> {
-        let anchor = match fs::read_to_string(&self.anchor) {
-            Ok(anchor) => Some(anchor),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => {
-                return Err(LedgerError::File { path: self.anchor.clone(), source: Arc::new(error) });
-            }
+    /// then a ledger written anew from the start is not noticed. Without an anchor's path the one in the
+    /// ledger's directory is used if it is there.
+    pub fn verify(
+        &mut self,
+        verifier: Option<&Verifier>,
+        anchor: Option<&Path>,
+    ) -> Result<Verdict, LedgerError> {
+        let path = anchor.map_or_else(|| self.directory.join(ANCHOR_FILE), Path::to_owned);
+        let anchor = match fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && anchor.is_none() => None,
+            Err(error) => return Err(LedgerError::File { path, source: Arc::new(error) }),
         };
         verify::verify(&mut self.store, verifier, anchor.as_deref())
     }

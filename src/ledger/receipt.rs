@@ -121,6 +121,9 @@ mod tests {
         fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(self.0.get(&(level, index)).cloned())
         }
+        fn is_intact(&mut self) -> Result<bool, StoreError> {
+            Err(StoreError::Format)
+        }
         fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
             Err(StoreError::Format)
         }

@@ -4,6 +4,7 @@
 //! reserved at opening, so closing needs no await and cannot find the queue full; and a release that is merely
 //! dropped closes itself as aborted, with what was counted until then.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -153,6 +154,12 @@ impl OpenRelease {
     /// The intent was not acknowledged, so there is nothing of ours to close.
     pub(super) fn forget(mut self) {
         self.place = None;
+    }
+}
+
+impl fmt::Debug for OpenRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenRelease({} at {})", self.id, self.index)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::entry::{Entry, Stamp, hex};
+use super::entry::Entry;
 use super::error::LedgerError;
+use super::leaf::{Stamp, hex};
 use crate::domain::{Clock, Random};
 use crate::store::NewEntry;
 

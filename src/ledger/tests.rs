@@ -11,22 +11,22 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::{Dataset, Determination, Level, ReleaseId, SeededRandom, Stage, TestClock};
 use crate::store::sqlite::SqliteReader;
-use crate::store::{Reader as _, Store, StoredEntry};
+use crate::store::{Reader as _, StoredEntry};
 
 const NOW_MS: u64 = 1_718_935_200_000;
 const ORIGIN: &str = "ledger.example/dpt";
 
-fn clock() -> Arc<dyn Clock> {
+pub(super) fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock::at(NOW_MS))
 }
 
 /// Every process of a test draws other numbers.
-fn random() -> Arc<dyn Random> {
+pub(super) fn random() -> Arc<dyn Random> {
     static SEED: AtomicU32 = AtomicU32::new(1);
     Arc::new(SeededRandom::new(u64::from(SEED.fetch_add(1, Ordering::Relaxed)) << 32))
 }
 
-fn start() -> ReplicaStart {
+pub(super) fn start() -> ReplicaStart {
     let digest = Digest::of(b"made up");
     ReplicaStart { build: "test".to_owned(), config_digest: digest, policy_digest: digest }
 }
@@ -61,6 +61,19 @@ pub(super) fn intent(number: u64) -> Intent {
     }
 }
 
+fn refusal() -> Refusal {
+    Refusal {
+        requester: None,
+        client_id: None,
+        role: None,
+        party: None,
+        code: "invalid_token".to_owned(),
+        status: 401,
+        route: None,
+        wilayah: None,
+    }
+}
+
 /// A new ledger in a directory of its own.
 pub(super) fn new_ledger() -> (TempDir, Signer) {
     let directory = tempfile::tempdir().unwrap();
@@ -73,12 +86,12 @@ pub(super) fn open(directory: &Path, signer: &Signer) -> Result<Ledger, LedgerEr
     Ledger::open(LedgerOptions::new(directory, signer.clone()), start(), clock(), random())
 }
 
-fn all(directory: &Path) -> Vec<StoredEntry> {
+pub(super) fn all(directory: &Path) -> Vec<StoredEntry> {
     let mut reader = SqliteReader::open(&directory.join(DATABASE_FILE)).unwrap();
     reader.entries(0, 100_000).unwrap()
 }
 
-fn kinds(directory: &Path) -> Vec<String> {
+pub(super) fn kinds(directory: &Path) -> Vec<String> {
     all(directory).into_iter().map(|entry| entry.card.kind).collect()
 }
 
@@ -231,61 +244,12 @@ async fn an_entry_that_is_too_large_is_refused_before_anything_is_stored() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
     let mut large = intent(1);
-    large.legal_basis = "x".repeat(entry::ENTRY_BYTES_MAX);
+    large.legal_basis = "x".repeat(leaf::ENTRY_BYTES_MAX);
     let refused = ledger.open_release(large).await;
-    assert!(matches!(refused, Err(LedgerError::Entry(entry::EntryError::TooLarge { .. }))));
+    assert!(matches!(refused, Err(LedgerError::Entry(leaf::EntryError::TooLarge { .. }))));
     assert!(ledger.is_writable());
     ledger.shut_down().await;
     assert_eq!(kinds(directory.path()).len(), 2);
-}
-
-#[tokio::test]
-async fn a_full_disk_is_an_error_at_once_and_passes_by_itself() {
-    let (directory, signer) = new_ledger();
-    let database = directory.path().join(DATABASE_FILE);
-    let pages = Arc::new(AtomicU32::new(u32::MAX >> 2));
-    let limit = Arc::clone(&pages);
-    let connect = move || {
-        let store = SqliteStore::open(&database)?;
-        store.limit_pages(limit.load(Ordering::SeqCst))?;
-        Ok(Box::new(store) as Box<dyn Store>)
-    };
-    let options = LedgerOptions::new(directory.path(), signer.clone());
-    // The first connection is made with the small limit: it stands for a disk that fills up.
-    pages.store(24, Ordering::SeqCst);
-    let ledger = Ledger::open_with(options, start(), clock(), random(), Box::new(connect)).unwrap();
-    let kept = ledger.open_release(intent(0)).await.unwrap();
-    let lost = ledger.open_release(intent(1)).await.unwrap();
-    let mut number = 2;
-    let error = loop {
-        match ledger.open_release(intent(number)).await {
-            Ok(release) => std::mem::forget(release),
-            Err(error) => break error,
-        }
-        number += 1;
-        assert!(number < 1_000, "the limit was never reached");
-    };
-    assert_eq!(error.code(), "ledger_unavailable");
-    assert!(!ledger.is_writable());
-    assert!(matches!(ledger.open_release(intent(number)).await, Err(LedgerError::NotWritable)));
-    let account = lost.account(Outcome::Complete, None);
-    assert!(lost.close(account).await.is_err(), "an end that is not stored is not acknowledged");
-    pages.store(u32::MAX >> 2, Ordering::SeqCst);
-    for _ in 0..100 {
-        if ledger.is_writable() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(ledger.is_writable());
-    let account = kept.account(Outcome::Complete, None);
-    kept.close(account).await.unwrap();
-    ledger.shut_down().await;
-    let entries = all(directory.path());
-    let resumed = entries.iter().position(|entry| entry.card.kind == "replica.resumed").unwrap();
-    assert_eq!(entries[resumed + 1].card.outcome.as_deref(), Some("reconciled"), "the lost end");
-    assert_eq!(entries[resumed + 2].card.outcome.as_deref(), Some("complete"), "the kept one");
-    assert_eq!(entries.len(), resumed + 3);
 }
 
 #[tokio::test]
@@ -299,6 +263,35 @@ async fn a_release_that_is_open_is_not_opened_again_and_harms_no_other() {
     release.close(account).await.unwrap();
     ledger.shut_down().await;
     assert_eq!(kinds(directory.path()).len(), 4);
+}
+
+#[tokio::test]
+async fn a_ledger_of_any_length_opens_again() {
+    let (directory, signer) = new_ledger();
+    for size in [255, 256, 257, 258, 511, 512, 513, 514] {
+        let ledger = open(directory.path(), &signer).unwrap();
+        for _ in all(directory.path()).len()..size {
+            assert!(ledger.refuse(refusal()));
+        }
+        ledger.shut_down().await;
+        assert_eq!(all(directory.path()).len(), size);
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
+        assert!(matches!(verdict, verify::Verdict::Sound(_)), "{size}: {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_verified_without_being_opened_for_writing() {
+    let (directory, signer) = new_ledger();
+    let ledger = open(directory.path(), &signer).unwrap();
+    let release = ledger.open_release(intent(1)).await.unwrap();
+    let copy = crash(directory.path());
+    fs::remove_file(copy.path().join("ledger.sqlite-shm")).unwrap();
+    let verdict = LedgerReader::open(copy.path()).unwrap().verify(Some(&signer.verifier()), None).unwrap();
+    let verify::Verdict::Sound(report) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((report.size, report.open.len()), (3, 1));
+    drop(release);
+    ledger.shut_down().await;
 }
 
 #[tokio::test]
@@ -319,20 +312,10 @@ async fn a_refusal_is_recorded_when_there_is_room_and_counted_when_not() {
     let mut options = LedgerOptions::new(directory.path(), signer);
     options.queue_entries_max = 2;
     let ledger = Ledger::open(options, start(), clock(), random()).unwrap();
-    let refusal = Refusal {
-        requester: None,
-        client_id: None,
-        role: None,
-        party: None,
-        code: "invalid_token".to_owned(),
-        status: 401,
-        route: None,
-        wilayah: None,
-    };
-    assert!(ledger.refuse(refusal.clone()));
+    assert!(ledger.refuse(refusal()));
     let gone = ledger.clone();
     ledger.shut_down().await;
-    assert!(!gone.refuse(refusal));
+    assert!(!gone.refuse(refusal()));
     assert_eq!(gone.dropped_refusals(), 1);
     assert_eq!(all(directory.path()).pop().unwrap().card.code.as_deref(), Some("invalid_token"));
 }

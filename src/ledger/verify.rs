@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::book::check_anchor;
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::entry::{Entry, EntryError, Stamp};
+use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
+use super::leaf::{EntryError, Stamp};
 use super::tree::{Hash, TILE_WIDTH, Tree, leaf_hash};
 use crate::domain::{Digest, ReleaseId};
 use crate::store::{Head, Reader, StoreError, StoredEntry, Tile};
@@ -106,7 +107,7 @@ pub(super) fn verify(
         }))),
         Err(Stop::Flaw(flaw)) => Ok(Verdict::Flawed(flaw)),
         Err(Stop::Store(error)) if error.is_damage() => {
-            Ok(Verdict::Flawed(Flaw { index: Some(pass.tree.size()), why: Why::Damaged }))
+            Ok(Verdict::Flawed(Flaw { index: pass.reading.then_some(pass.tree.size()), why: Why::Damaged }))
         }
         Err(Stop::Store(error)) => Err(error.into()),
     }
@@ -137,6 +138,8 @@ struct Pass {
     open_ids: HashSet<ReleaseId>,
     first_ms: Option<u64>,
     last_ms: u64,
+    /// Whether entries are being read.
+    reading: bool,
 }
 
 impl Pass {
@@ -147,6 +150,7 @@ impl Pass {
     ) -> Result<(Head, Verifier), Stop> {
         let head = store.head()?;
         let mut finished = Vec::new();
+        self.reading = true;
         let mut count = TILE_WIDTH;
         loop {
             // Pages of 256 begin where tiles do.
@@ -176,6 +180,7 @@ impl Pass {
                 break;
             }
         }
+        self.reading = false;
         if self.tree.size() < head.size {
             return Err(flaw(self.tree.size(), Why::Missing));
         }
@@ -271,6 +276,9 @@ impl Pass {
         if !found.eq(listed) {
             return Err(flaw(None, Why::OpenList));
         }
+        if !store.is_intact()? {
+            return Err(flaw(None, Why::Damaged));
+        }
         match anchor.map(|anchor| check_anchor(store, head.size, anchor, verifier)) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(LedgerError::Store(error))) => {
@@ -312,7 +320,7 @@ mod tests {
     async fn a_sound_ledger_is_reported_and_every_change_is_named_where_it_is() {
         type Expected = (Option<u64>, fn(&Why) -> bool);
         let sound: Option<Expected> = None;
-        let cases: [(&str, &str, Option<Expected>); 16] = [
+        let cases: [(&str, &str, Option<Expected>); 17] = [
             ("untouched", "", sound),
             ("a byte changed", FLIP, Some((Some(2), |why| *why == Why::Hash))),
             (
@@ -364,12 +372,20 @@ mod tests {
                 Some((None, |why| *why == Why::OpenList)),
             ),
             (
+                "an index that finds less",
+                "CREATE TABLE spare (x); PRAGMA writable_schema = ON;
+                 UPDATE sqlite_schema SET rootpage =
+                     (SELECT rootpage FROM sqlite_schema AS other WHERE other.name = 'entry_party')
+                 WHERE name = 'entry_release'",
+                Some((None, |why| *why == Why::Damaged)),
+            ),
+            (
                 "a number that is none",
                 "UPDATE entry SET release = x'00' WHERE idx = 6",
                 Some((Some(6), |why| *why == Why::Damaged)),
             ),
             ("all deleted", "DELETE FROM entry", Some((Some(0), |why| *why == Why::Missing))),
-            ("head deleted", "DELETE FROM head", Some((Some(0), |why| *why == Why::Damaged))),
+            ("head deleted", "DELETE FROM head", Some((None, |why| *why == Why::Damaged))),
         ];
         let whole = ledger().await;
         for (name, statements, expected) in cases {
@@ -379,7 +395,7 @@ mod tests {
                 std::fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
             }
             tamper(directory.path(), statements);
-            let verdict = LedgerReader::open(directory.path()).unwrap().verify(None).unwrap();
+            let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
             match (verdict, expected) {
                 (Verdict::Sound(report), None) => {
                     assert_eq!((report.size, report.open.len(), report.anchored), (304, 0, true));
@@ -399,12 +415,12 @@ mod tests {
         let ledger = open(directory.path(), &signer).unwrap();
         let release = ledger.open_release(intent(1)).await.unwrap();
         let verifier = signer.verifier();
-        let verdict = LedgerReader::open(directory.path()).unwrap().verify(Some(&verifier)).unwrap();
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(Some(&verifier), None).unwrap();
         let Verdict::Sound(report) = verdict else { panic!("{verdict:?}") };
         assert_eq!(report.open.get(&2), Some(&release.id()));
         let (_other, stranger) = new_ledger();
         let verdict =
-            LedgerReader::open(directory.path()).unwrap().verify(Some(&stranger.verifier())).unwrap();
+            LedgerReader::open(directory.path()).unwrap().verify(Some(&stranger.verifier()), None).unwrap();
         assert!(matches!(verdict, Verdict::Flawed(Flaw { index: Some(0), why: Why::Key })), "{verdict:?}");
         drop(release);
         ledger.shut_down().await;

@@ -1,9 +1,10 @@
 //! The one thread that appends. It takes what waits in the queue, stores it in one commit, and only then wakes
 //! those who wait: while one batch is on its way to the disk the next one gathers, so no timer is needed.
 //!
-//! After any error of the store nothing more is acknowledged. The connection is closed, and once a second the
-//! book is opened anew on what is really there; the failed batch stays unacknowledged, and releases whose end
-//! was lost with it are reconciled. A first entry of our own must be durable before we accept others again.
+//! After any error of the store nothing more is acknowledged. The connection is closed, and after a second the
+//! book is opened anew on what is really there, which the store first makes durable a second time. The failed
+//! batch stays unacknowledged, and releases whose end was lost with it are reconciled. A first entry of our own
+//! must be durable before we accept others again.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -232,7 +233,8 @@ impl Writer {
     }
 
     fn open_anew(&self) -> Result<Book, LedgerError> {
-        let store = (self.connect)()?;
+        let mut store = (self.connect)()?;
+        store.settle()?;
         let anchor = read_anchor(&self.anchor_path)?;
         let mut book = Book::open(store, &self.signer, &anchor)?;
         let found = book.head();

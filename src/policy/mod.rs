@@ -11,6 +11,7 @@
 mod check;
 mod decide;
 mod error;
+mod preview;
 mod role;
 mod route;
 mod set;
@@ -25,6 +26,7 @@ use crate::domain::{Determination, Digest, Level, Role};
 
 pub use decide::{Denial, DeniedAt, Grant};
 pub use error::PolicyError;
+pub use preview::PreviewError;
 pub use role::RoleRule;
 pub use route::{ParameterKind, Route};
 pub use set::PolicySet;

@@ -120,6 +120,8 @@ pub(super) struct Gzip {
     inflate: Decompress,
     crc: Crc,
     block: Box<[u8]>,
+    /// How much of the block was handed on.
+    filled: usize,
     coded: u64,
     decoded: u64,
     ratio_max: u64,
@@ -133,6 +135,7 @@ impl Gzip {
             inflate: Decompress::new(false),
             crc: Crc::new(),
             block: vec![0; BLOCK_BYTES].into_boxed_slice(),
+            filled: 0,
             coded: 0,
             decoded: 0,
             ratio_max,
@@ -160,35 +163,44 @@ impl Gzip {
         Ok(())
     }
 
-    /// Decodes a block at most, or up to the end of the chunk; returns how much of the chunk was used.
+    /// Decodes up to the end of the chunk or of the member; returns how much of the chunk was used.
+    ///
+    /// Blocks end at whole multiples of their size, and the ratio is looked at there only, so that the cuts
+    /// have no say in it.
     fn inflate(&mut self, chunk: &[u8], take: &mut Take<'_>) -> Result<usize, Stopped> {
         let mut used = 0;
         loop {
             let (in_before, out_before) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(&chunk[used..], &mut self.block, FlushDecompress::None)
-                .map_err(|_| Stopped::Coding(Problem::BadGzip))?;
+            let room = &mut self.block[self.filled..];
+            let result = self.inflate.decompress(&chunk[used..], room, FlushDecompress::None);
             let read = self.inflate.total_in() - in_before;
             let made = self.inflate.total_out() - out_before;
             self.coded += read;
             self.decoded += made;
             used += usize::try_from(read).unwrap_or_default();
-            let made = &self.block[..usize::try_from(made).unwrap_or_default()];
+            let from = self.filled;
+            self.filled += usize::try_from(made).unwrap_or_default();
+            let made = &self.block[from..self.filled];
             self.crc.update(made);
-            if self.decoded > RATIO_FREE_BYTES && self.decoded / self.ratio_max.max(1) > self.coded {
-                return Err(Stopped::Coding(Problem::RatioTooHigh { limit: self.ratio_max }));
+            let is_full = self.filled == self.block.len();
+            if is_full {
+                self.filled = 0;
             }
             if !made.is_empty() {
                 take(made).map_err(Stopped::Text)?;
             }
-            match status {
+            let is_judged = is_full && self.decoded > RATIO_FREE_BYTES;
+            if is_judged && self.decoded / self.ratio_max.max(1) > self.coded {
+                return Err(Stopped::Coding(Problem::RatioTooHigh { limit: self.ratio_max }));
+            }
+            // What was decoded before the damage has been handed on, as it would have been in smaller pieces.
+            match result.map_err(|_| Stopped::Coding(Problem::BadGzip))? {
                 Status::StreamEnd => {
                     self.part = Part::Tail { at: 0, tail: 0 };
                     return Ok(used);
                 }
                 // A full block may have left more behind, with or without input.
-                Status::Ok | Status::BufError if made.len() == self.block.len() => {}
+                Status::Ok | Status::BufError if is_full => {}
                 Status::Ok if used < chunk.len() => {}
                 Status::BufError if used < chunk.len() => return Err(Stopped::Coding(Problem::BadGzip)),
                 Status::Ok | Status::BufError => return Ok(used),
@@ -250,5 +262,138 @@ impl Gzip {
         self.inflate.reset(false);
         self.crc.reset();
         Part::Deflate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::{Compression, GzBuilder};
+
+    use crate::domain::Format;
+
+    use super::super::harness::{array, run, run_all_cuts, standard};
+    use super::*;
+
+    const TEXT: &str =
+        r#"[{"kode":"9901","nama":"SITI"}, {"kode":"9901","nama":"CONTOH","nik":"9901014512900003"}]"#;
+    const OUT: &str =
+        r#"[{"kode":"9901","nama":"SITI"}, {"kode":"9901","nama":"CONTOH","nik":"990101**********"}]"#;
+
+    fn member(text: &[u8], builder: GzBuilder) -> Vec<u8> {
+        let mut encoder = builder.write(Vec::new(), Compression::best());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        member(text, GzBuilder::new())
+    }
+
+    fn code(body: &[u8]) -> &'static str {
+        let outcome = run_all_cuts(&standard(array()), Coding::Gzip, Limits::default(), body);
+        assert!(OUT.starts_with(&outcome.output));
+        outcome
+            .verdict
+            .map_or_else(|error| error.code(), |()| if outcome.output == OUT { "whole" } else { "short" })
+    }
+
+    #[test]
+    fn only_one_known_coding_is_read() {
+        let cases = [
+            (None, Some(Coding::Identity)),
+            (Some("identity"), Some(Coding::Identity)),
+            (Some("gzip"), Some(Coding::Gzip)),
+            (Some(" X-GZIP\t"), Some(Coding::Gzip)),
+            (Some(""), None),
+            (Some("br"), None),
+            (Some("deflate"), None),
+            (Some("zstd"), None),
+            (Some("gzip, gzip"), None),
+            (Some("identity, gzip"), None),
+            (Some("gzip;q=1"), None),
+        ];
+        for (header, coding) in cases {
+            assert_eq!(Coding::read(header).ok(), coding, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn members_with_any_header_are_decoded_and_anything_else_ends_the_pass() {
+        let text = TEXT.as_bytes();
+        let full = GzBuilder::new().filename("a").comment("b").extra(vec![1, 2, 3]);
+        let two = [member(&text[..40], full), gzip(&text[40..])].concat();
+        let whole = gzip(text);
+        let mut damaged_sum = whole.clone();
+        let sum = whole.len() - 8;
+        damaged_sum[sum] ^= 1;
+        let mut with_head_crc = whole.clone();
+        with_head_crc[3] |= FLAG_HEAD_CRC;
+        with_head_crc.splice(10..10, [0, 0]);
+        let mut no_extra = whole.clone();
+        no_extra[3] |= FLAG_EXTRA;
+        no_extra.splice(10..10, [0, 0]);
+        let cases = [
+            ("one member", whole.clone(), "whole"),
+            ("two members, all of a header", two, "whole"),
+            ("an empty member at the end", [whole.clone(), gzip(b"")].concat(), "whole"),
+            ("check sum of the header", with_head_crc, "whole"),
+            ("an extra field of no length", no_extra, "whole"),
+            ("wrong sum", damaged_sum, "bad_gzip"),
+            ("rest", [&whole[..], b"x"].concat(), "bad_gzip"),
+            ("padding", [&whole[..], &[0; 8]].concat(), "bad_gzip"),
+            ("half a member more", [&whole[..], &whole[..5]].concat(), "truncated"),
+            ("plain text", text.to_vec(), "bad_gzip"),
+            ("nothing", Vec::new(), "truncated"),
+        ];
+        for (name, body, expected) in cases {
+            assert_eq!(code(&body), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_or_damaged_body_is_never_whole() {
+        let whole = gzip(TEXT.as_bytes());
+        for end in 0..whole.len() {
+            let outcome = run(&standard(array()), Coding::Gzip, Limits::default(), [&whole[..end]]);
+            assert_eq!(outcome.verdict.map_err(|error| error.code()), Err("truncated"), "after {end} bytes");
+        }
+        // No rows are a copy in this format; no member is not a body in this coding.
+        let outcome = run(&standard(Format::Ndjson), Coding::Gzip, Limits::default(), []);
+        assert_eq!(outcome.verdict.map_err(|error| error.code()), Err("truncated"));
+        // The bytes 4 to 9 of the header are a time, a level and a system, which say nothing about the text.
+        for at in (0..4).chain(10..whole.len()) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            let limits = Limits::default();
+            let one_piece = run(&standard(array()), Coding::Gzip, limits, [&damaged[..]]);
+            // The bits that fill up the last byte of a member's text say nothing either.
+            assert!(one_piece.verdict.is_err() || one_piece.output == OUT, "byte {at}");
+            assert_eq!(
+                run(&standard(array()), Coding::Gzip, limits, damaged.chunks(1)),
+                one_piece,
+                "byte {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bomb_meets_its_limit_under_every_cut() {
+        let bomb = gzip(&vec![b' '; 40 * 1024 * 1024]);
+        let outcome = |pieces: usize| {
+            let limits = Limits::default();
+            run(&standard(array()), Coding::Gzip, limits, bomb.chunks(pieces))
+        };
+        let whole = outcome(bomb.len());
+        assert_eq!(whole.verdict.map_err(|error| error.code()), Err("ratio_too_high"));
+        assert!(whole.output.len() <= 2 * 1024 * 1024);
+        for pieces in [1, 7, 4096] {
+            assert!(outcome(pieces) == whole, "pieces of {pieces}");
+        }
+        let limits = Limits { ratio_max: u64::MAX, decoded_bytes_max: 10_000_000, ..Limits::default() };
+        let outcome = run(&standard(array()), Coding::Gzip, limits, [&bomb[..]]);
+        assert_eq!(outcome.verdict.map_err(|error| error.code()), Err("body_too_long"));
+        assert_eq!(outcome.output.len(), 10_000_000);
     }
 }

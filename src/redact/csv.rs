@@ -33,7 +33,6 @@ struct Cell {
     is_quoted: bool,
     /// Whether quotes are doubled in it.
     is_escaped: bool,
-    is_ascii: bool,
     next: Next,
 }
 
@@ -88,14 +87,9 @@ impl Csv {
     }
 
     fn header(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
-        let mut pos = 0;
-        if window.bytes.starts_with(BYTE_ORDER_MARK) {
-            pos = BYTE_ORDER_MARK.len();
-        } else if BYTE_ORDER_MARK.starts_with(window.bytes) && !window.is_last {
-            return Err(Stop::More);
-        }
-        if pos == window.bytes.len() {
-            return if window.is_last { Stop::bad(pos, Problem::HeaderMissing) } else { Err(Stop::More) };
+        let mut pos = if window.bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        if pos == window.bytes.len() && window.is_last {
+            return Stop::bad(pos, Problem::HeaderMissing);
         }
         let mut lookalikes = Lookalikes::new(self.rules.names());
         let mut columns = Vec::new();
@@ -257,7 +251,7 @@ impl Cells {
         if is_formula && formulas == Formulas::Abort {
             return Stop::bad(cell.start, Problem::FormulaCell);
         }
-        if !is_formula && !sweep::may_hold(written, cell.is_ascii) {
+        if !is_formula && !sweep::may_hold(written) {
             return Ok(false);
         }
         let Ok(text) = std::str::from_utf8(written) else {
@@ -298,13 +292,9 @@ impl Cells {
 
 /// The cell at `at`, which may be empty.
 fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
-    let mut high = 0_u64;
     let is_quoted = window.bytes.get(at) == Some(&b'"');
-    let (end, is_escaped) = if is_quoted {
-        quoted(window, at + 1, &mut high)?
-    } else {
-        (bare(window, at, delimiter, &mut high)?, false)
-    };
+    let (end, is_escaped) =
+        if is_quoted { quoted(window, at + 1)? } else { (bare(window, at, delimiter)?, false) };
     let next = match window.bytes.get(end) {
         None if window.is_last => Next::Row(0),
         None => return Err(Stop::More),
@@ -318,7 +308,7 @@ fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
         Some(_) => return Stop::bad(end, Problem::StrayQuote),
     };
     window.check_utf8(end)?;
-    Ok(Cell { start: at, end, is_quoted, is_escaped, is_ascii: high & HIGHS == 0, next })
+    Ok(Cell { start: at, end, is_quoted, is_escaped, next })
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -331,64 +321,55 @@ fn marks(eight: u64, byte: u8) -> u64 {
 }
 
 /// Passes over plain bytes from `at`, eight at a time: to the next marked one, or to the last seven.
-fn plain(window: Window<'_>, mut at: usize, high: &mut u64, marks: impl Fn(u64) -> u64) -> usize {
+fn plain(window: Window<'_>, mut at: usize, marks: impl Fn(u64) -> u64) -> usize {
     while let Some(eight) = window.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let eight = u64::from_le_bytes(*eight);
         let marks = marks(eight);
         if marks != 0 {
-            let plain = marks.trailing_zeros() / 8;
-            *high |= eight & ((1_u64 << (plain * 8)) - 1);
-            return at + plain as usize;
+            return at + (marks.trailing_zeros() / 8) as usize;
         }
-        *high |= eight;
         at += 8;
     }
     at
 }
 
 /// The end of a cell without quotes: a delimiter, a line end, or the window's end.
-fn bare(window: Window<'_>, at: usize, delimiter: u8, high: &mut u64) -> Result<usize, Stop> {
+fn bare(window: Window<'_>, at: usize, delimiter: u8) -> Result<usize, Stop> {
     let all = |eight| {
         let ends = marks(eight, delimiter) | marks(eight, b'\n') | marks(eight, b'\r');
         ends | marks(eight, b'"') | marks(eight, 0)
     };
     let mut pos = at;
     loop {
-        pos = plain(window, pos, high, all);
+        pos = plain(window, pos, all);
         match window.bytes.get(pos) {
             None | Some(b'\n' | b'\r') => return Ok(pos),
             Some(b'"') => return Stop::bad(pos, Problem::StrayQuote),
             Some(0) => return Stop::bad(pos, Problem::ControlCharacter),
             Some(&byte) if byte == delimiter => return Ok(pos),
-            Some(&byte) => {
-                *high |= u64::from(byte);
-                pos += 1;
-            }
+            Some(_) => pos += 1,
         }
     }
 }
 
 /// Just behind the closing quote, and whether quotes were doubled before it.
-fn quoted(window: Window<'_>, at: usize, high: &mut u64) -> Result<(usize, bool), Stop> {
+fn quoted(window: Window<'_>, at: usize) -> Result<(usize, bool), Stop> {
     let all = |eight| marks(eight, b'"') | marks(eight, 0);
     let mut pos = at;
     let mut is_escaped = false;
     loop {
-        pos = plain(window, pos, high, all);
+        pos = plain(window, pos, all);
         match window.byte(pos)? {
             b'"' => match window.bytes.get(pos + 1) {
                 Some(b'"') => {
                     is_escaped = true;
                     pos += 2;
                 }
-                None if !window.is_last => return Err(Stop::More),
+                // Whether the quote is doubled in the next piece is looked at when there is one.
                 Some(_) | None => return Ok((pos + 1, is_escaped)),
             },
             0 => return Stop::bad(pos, Problem::ControlCharacter),
-            byte => {
-                *high |= u64::from(byte);
-                pos += 1;
-            }
+            _ => pos += 1,
         }
     }
 }

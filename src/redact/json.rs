@@ -57,7 +57,8 @@ impl Envelope {
         }
     }
 
-    fn note(&mut self, hash: u64, at: usize) -> Result<(), Stop> {
+    /// Whether a name may stand here; it is noted once its member is whole.
+    fn check_name(&self, hash: u64, at: usize) -> Result<(), Stop> {
         if self.names.contains(&hash) {
             return Stop::bad(at, Problem::DuplicateKey);
         }
@@ -173,7 +174,7 @@ impl Json {
         let scanner = &mut self.objects.scanner;
         scanner.begin();
         let key = scanner.key(window, at)?;
-        envelope.note(key.hash, at)?;
+        envelope.check_name(key.hash, at)?;
         let value_at = scan::colon(window, key.end)?;
         let name = scanner.name(window, key);
         // The comma of a member before which nothing was let out stays behind.

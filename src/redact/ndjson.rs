@@ -21,20 +21,20 @@ impl Ndjson {
     }
 
     pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
-        let line_end = match memchr(b'\n', window.bytes) {
-            Some(at) => at + 1,
-            None if window.is_last => window.bytes.len(),
-            None => return Err(Stop::More),
-        };
-        let line = Window { bytes: &window.bytes[..line_end], ..window };
-        match self.line(line, out, tally) {
-            Ok(()) => {
+        let line_end = memchr(b'\n', window.bytes).map(|at| at + 1);
+        if line_end.is_none() && !window.is_last {
+            return Err(Stop::More);
+        }
+        let end = line_end.unwrap_or(window.bytes.len());
+        let line = Window { bytes: &window.bytes[..end], ..window };
+        match (self.line(line, out, tally), line_end) {
+            (Ok(()), _) => {
                 self.is_begun = true;
-                Ok(line_end)
+                Ok(end)
             }
             // An object does not go on in the next line.
-            Err(Stop::More) => Stop::bad(line_end, Problem::Syntax),
-            Err(bad) => Err(bad),
+            (Err(Stop::More), Some(_)) => Stop::bad(end, Problem::Syntax),
+            (Err(stop), _) => Err(stop),
         }
     }
 

@@ -6,6 +6,7 @@
 use crate::domain::{CopyKey, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::guess::{Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
@@ -19,6 +20,7 @@ pub(super) struct Objects {
     within: Wilayah,
     pub scanner: Scanner,
     pub values: Values,
+    guesses: Guesses,
 }
 
 impl Objects {
@@ -35,6 +37,7 @@ impl Objects {
             within: plan.row_area.within,
             scanner: Scanner::new(limits.depth_max),
             values: Values::default(),
+            guesses: Guesses::default(),
         }
     }
 
@@ -49,19 +52,24 @@ impl Objects {
         tally.rows_in += 1;
         self.scanner.begin();
         let mut splice = Splice::new(window.bytes, at, out);
+        self.guesses.begin();
         let mut has_area = false;
-        // Where the member's text begins, its comma included; and where it begins without.
-        let (mut member, mut behind_comma) = (at + 1, at + 1);
-        let mut pos = scan::blanks(window, member);
-        let mut is_open = window.byte(pos)? != b'}';
-        while is_open {
-            let key = self.scanner.key(window, pos)?;
-            let value_at = scan::colon(window, key.end)?;
-            let rule = self.rules.find(key.hash, self.scanner.name(window, key));
-            if rule.is_none() && self.lookalikes.is_known(key.hash, self.scanner.name(window, key)) {
-                tally.near_misses += 1;
-            }
-            let value = self.scanner.value(window, value_at)?;
+        // Where the member's text begins, its comma included.
+        let mut member = at + 1;
+        let end = loop {
+            let is_first = member == at + 1;
+            let known = self.guesses.recognise(&window.bytes[member..], is_first);
+            let Some(meaning) =
+                known.map_or_else(|| self.read_gap(window, member, is_first), |known| Ok(Some(known)))?
+            else {
+                break scan::blanks(window, member);
+            };
+            let Meaning { is_near, .. } = meaning;
+            tally.near_misses += u64::from(is_near);
+            let behind_comma = member + meaning.behind_comma;
+            let name = member + meaning.key_start + 1..member + meaning.key_end - 1;
+            let rule = meaning.rule.map(|place| self.rules.at(place));
+            let value = self.scanner.value(window, member + meaning.value_at)?;
             if rule.is_some_and(|rule| rule.is_area) {
                 self.values.check_area(window, value, &self.within)?;
                 has_area = true;
@@ -70,7 +78,7 @@ impl Objects {
                 Some((rule, Order::Keep)) => {
                     splice.let_out(behind_comma);
                     if let Some(renamed) = &rule.renamed {
-                        splice.replace(key.start + 1, key.end - 1, renamed);
+                        splice.replace(name.start, name.end, renamed);
                     }
                     if self.values.keep(window, value, tally)? {
                         splice.replace(value.start, value.end, &self.values.fresh);
@@ -79,7 +87,7 @@ impl Objects {
                 Some((rule, Order::Change(change))) => {
                     splice.let_out(behind_comma);
                     if let Some(renamed) = &rule.renamed {
-                        splice.replace(key.start + 1, key.end - 1, renamed);
+                        splice.replace(name.start, name.end, renamed);
                     }
                     self.values.change(change, window, value, tally);
                     splice.replace(value.start, value.end, &self.values.fresh);
@@ -87,23 +95,51 @@ impl Objects {
                 Some((_, Order::Drop)) | None => splice.leave_out(member, value.end),
             }
             member = value.end;
-            pos = scan::blanks(window, member);
-            match window.byte(pos)? {
-                b',' => {
-                    behind_comma = pos + 1;
-                    pos = scan::blanks(window, behind_comma);
-                }
-                b'}' => is_open = false,
-                _ => return Stop::bad(pos, Problem::Syntax),
-            }
+        };
+        // Names recognised differ from one another; where others were read, all are compared.
+        if self.scanner.has_names() {
+            self.scanner.note(self.guesses.seen());
+            self.scanner.end_object(0, end)?;
         }
-        self.scanner.end_object(0, pos)?;
         if !has_area {
-            return Stop::bad(pos, Problem::RowAreaMissing);
+            return Stop::bad(end, Problem::RowAreaMissing);
         }
-        splice.write_to(pos + 1);
+        splice.write_to(end + 1);
         tally.rows_out += 1;
-        Ok(pos + 1)
+        Ok(end + 1)
+    }
+
+    /// Reads the gap at `from` in full, up to the value behind it, and remembers it; `None` when the record
+    /// ends there.
+    fn read_gap(&mut self, window: Window<'_>, from: usize, is_first: bool) -> Result<Option<Meaning>, Stop> {
+        let mut pos = scan::blanks(window, from);
+        let mut behind_comma = from;
+        match window.byte(pos)? {
+            b'}' => return Ok(None),
+            b',' if !is_first => {
+                behind_comma = pos + 1;
+                pos = scan::blanks(window, behind_comma);
+            }
+            _ if is_first => {}
+            _ => return Stop::bad(pos, Problem::Syntax),
+        }
+        let key = self.scanner.key(window, pos)?;
+        let value_at = scan::colon(window, key.end)?;
+        let name = self.scanner.name(window, key);
+        let rule = self.rules.place(key.hash, name);
+        let meaning = Meaning {
+            behind_comma: behind_comma - from,
+            key_start: key.start - from,
+            key_end: key.end - from,
+            value_at: value_at - from,
+            hash: key.hash,
+            rule,
+            is_near: rule.is_none() && self.lookalikes.is_known(key.hash, name),
+        };
+        if value_at < window.bytes.len() {
+            self.guesses.learn(&window.bytes[from..value_at], is_first, meaning);
+        }
+        Ok(Some(meaning))
     }
 }
 
@@ -145,7 +181,7 @@ impl Values {
 
     /// Looks through a value that is kept. `false`: it leaves as it came; `true`: as `fresh` has it.
     pub fn keep(&mut self, window: Window<'_>, value: Value, tally: &mut Tally) -> Result<bool, Stop> {
-        let is_ascii = match value.kind {
+        let is_escaped = match value.kind {
             Kind::Bool | Kind::Null => return Ok(false),
             Kind::Container => {
                 tally.unreadable += 1;
@@ -153,11 +189,11 @@ impl Values {
                 self.fresh.extend_from_slice(b"null");
                 return Ok(true);
             }
-            Kind::Number => true,
-            // Escapes may stand for digits, so the cheap look is not for them.
-            Kind::Text { is_escaped, is_ascii } => is_ascii && !is_escaped,
+            Kind::Number => false,
+            Kind::Text { is_escaped } => is_escaped,
         };
-        if is_ascii && !sweep::may_hold(&window.bytes[value.start..value.end], true) {
+        // Escapes may stand for digits, so the cheap look is not for them.
+        if !is_escaped && !sweep::may_hold(&window.bytes[value.start..value.end]) {
             return Ok(false);
         }
         self.swept.clear();
@@ -187,7 +223,7 @@ impl Values {
             Kind::Bool => Seen::Bool(literal),
             Kind::Number => Seen::Number(literal),
             Kind::Container => Seen::Container,
-            Kind::Text { is_escaped, .. } => {
+            Kind::Text { is_escaped } => {
                 let inner = &literal[1..literal.len() - 1];
                 if is_escaped {
                     self.plain.clear();

@@ -60,11 +60,6 @@ impl Rules {
         Self { rules, slots }
     }
 
-    /// The rule of a decoded name with its hash.
-    pub fn find(&self, hash: u64, name: &[u8]) -> Option<&Rule> {
-        self.place(hash, name).map(|place| &self.rules[place])
-    }
-
     /// Where the rule of a name stands, for [`Rules::at`].
     pub fn place(&self, hash: u64, name: &[u8]) -> Option<usize> {
         let mut slot = slot(hash, self.slots.len());
@@ -113,32 +108,40 @@ fn mix(mixed: u64, word: u64) -> u64 {
     product ^ product >> 32
 }
 
-/// Up to this many names every pair is compared; more are sorted.
-const PAIRS_MAX: usize = 24;
+/// Up to this many names are compared as they come; more are sorted.
+const COMPARED_MAX: usize = 64;
 
-/// Whether two hashes are equal. Equal names have equal hashes; that two different names meet by chance is
-/// about as likely as guessing a key of 50 bits, and ends the pass rather than letting a name by.
+/// Whether two hashes are equal. Equal names have equal hashes; that two different names of an object meet by
+/// chance is less likely than a broken memory cell, and ends the pass rather than letting a name by.
 pub(super) fn has_twice(names: &mut [u64]) -> bool {
-    if names.len() <= PAIRS_MAX {
-        return names.iter().enumerate().any(|(at, name)| names[..at].contains(name));
+    if names.len() > COMPARED_MAX {
+        names.sort_unstable();
+        return names.windows(2).any(|pair| pair[0] == pair[1]);
     }
-    names.sort_unstable();
-    names.windows(2).any(|pair| pair[0] == pair[1])
+    // A name whose bit nobody set before is a new one without a look at the others.
+    let mut bits = [0_u64; 4];
+    names.iter().enumerate().any(|(at, name)| {
+        let (word, bit) = ((name >> 6 & 3) as usize, 1 << (name & 63));
+        let is_new = bits[word] & bit == 0;
+        bits[word] |= bit;
+        !is_new && names[..at].contains(name)
+    })
 }
 
-/// Answers of [`Lookalikes`] remembered by hash.
-const REMEMBERED: usize = 64;
+/// Answers of [`Lookalikes`] remembered by hash. Records have few names, but two of them in one place would
+/// push each other out in every record.
+const REMEMBERED: usize = 1024;
 
 /// The plan's names without case, blanks, `_`, `-` and the prefix `no`, in which sources differ.
 pub(super) struct Lookalikes {
     cores: HashSet<String>,
-    remembered: Box<[Option<(u64, bool)>; REMEMBERED]>,
+    remembered: Box<[Option<(u64, bool)>]>,
 }
 
 impl Lookalikes {
     pub fn new<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
         let cores = names.flat_map(cores).collect();
-        Self { cores, remembered: Box::new([None; REMEMBERED]) }
+        Self { cores, remembered: vec![None; REMEMBERED].into_boxed_slice() }
     }
 
     /// Whether a name without a rule looks like one with a rule.

@@ -13,12 +13,11 @@ pub(super) struct Text {
     /// Just behind the closing quote.
     pub end: usize,
     pub is_escaped: bool,
-    pub is_ascii: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    Text { is_escaped: bool, is_ascii: bool },
+    Text { is_escaped: bool },
     Number,
     Bool,
     Null,
@@ -63,6 +62,16 @@ impl Scanner {
         self.names.clear();
     }
 
+    /// Whether a name was noted since the record began.
+    pub fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Notes names that were read elsewhere, by their hashes.
+    pub fn note(&mut self, hashes: impl Iterator<Item = u64>) {
+        self.names.extend(hashes);
+    }
+
     /// Ends an object whose names were noted from `first` on.
     pub fn end_object(&mut self, first: usize, at: usize) -> Result<(), Stop> {
         let is_twice = rules::has_twice(&mut self.names[first..]);
@@ -100,7 +109,7 @@ impl Scanner {
         let (end, kind) = match window.byte(at)? {
             b'"' => {
                 let text = string(window, at)?;
-                (text.end, Kind::Text { is_escaped: text.is_escaped, is_ascii: text.is_ascii })
+                (text.end, Kind::Text { is_escaped: text.is_escaped })
             }
             b'-' | b'0'..=b'9' => (number(window, at)?, Kind::Number),
             b't' => (word(window, at, b"true")?, Kind::Bool),
@@ -240,18 +249,14 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
 pub(super) fn string(window: Window<'_>, at: usize) -> Result<Text, Stop> {
     let mut pos = at + 1;
     let mut is_escaped = false;
-    let mut high = 0_u64;
     loop {
         while let Some(eight) = window.bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
             let eight = u64::from_le_bytes(*eight);
             let stops = stops(eight);
             if stops != 0 {
-                let plain = stops.trailing_zeros() / 8;
-                high |= eight & ((1_u64 << (plain * 8)) - 1);
-                pos += plain as usize;
+                pos += (stops.trailing_zeros() / 8) as usize;
                 break;
             }
-            high |= eight;
             pos += 8;
         }
         match window.byte(pos)? {
@@ -261,15 +266,12 @@ pub(super) fn string(window: Window<'_>, at: usize) -> Result<Text, Stop> {
                 pos = escape(window, pos)?;
             }
             0..=0x1F => return Stop::bad(pos, Problem::ControlCharacter),
-            other => {
-                high |= u64::from(other);
-                pos += 1;
-            }
+            _ => pos += 1,
         }
     }
     let end = pos + 1;
     window.check_utf8(end)?;
-    Ok(Text { end, is_escaped, is_ascii: high & HIGHS == 0 })
+    Ok(Text { end, is_escaped })
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;

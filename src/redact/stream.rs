@@ -227,3 +227,59 @@ impl Stream {
         RedactError::Stopped { records: self.tally.rows_out, offset: self.taken + place as u64, problem }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{array, csv, standard};
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { record_bytes_max: 16 * 1024, depth_max: 64, ratio_max: 200, decoded_bytes_max: u64::MAX };
+
+    fn stream(format: Format) -> Stream {
+        Stream::new(&standard(format), &CopyKey::new([7; 32]), LIMITS)
+    }
+
+    #[test]
+    fn memory_stays_flat_however_long_the_body() {
+        let row = format!("{{\"kode\":\"9901\",\"x\":\"{}\"}}", "}\\n".repeat(2000));
+        let cases = [
+            (array(), "[", format!("{row},")),
+            (Format::Ndjson, "", format!("{row}\n")),
+            (csv(), "kode,x\n", format!("9901,\"{}\"\n", "\n".repeat(6000))),
+        ];
+        for (format, head, row) in cases {
+            let name = format.as_str();
+            let mut stream = stream(format);
+            let mut out = Vec::new();
+            stream.push(head.as_bytes(), &mut out).unwrap();
+            let body = row.repeat(200);
+            for size in [1000, 4096, 7777, 16_384, 50_000] {
+                for piece in body.as_bytes().chunks(size) {
+                    stream.push(piece, &mut out).unwrap();
+                    out.clear();
+                    assert!(stream.held.len() <= LIMITS.record_bytes_max, "{name}");
+                }
+            }
+            // A vector that grows by doubling may be twice as large as what it held.
+            assert!(stream.held.capacity() <= 2 * LIMITS.record_bytes_max, "{name}");
+            stream.settle(&mut out).unwrap();
+            assert_eq!(stream.tally.rows_out, 5 * 200, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_long_record_in_small_pieces_is_not_tried_at_every_end_mark() {
+        let mut stream = stream(array());
+        let mut out = Vec::new();
+        let body = format!("[{{\"kode\":\"9901\",\"x\":[{}{{}}]", "{},".repeat(5000));
+        for byte in body.as_bytes() {
+            stream.push(&[*byte], &mut out).unwrap();
+        }
+        assert!(stream.tries < 100, "{} tries", stream.tries);
+        stream.push(b"}", &mut out).unwrap();
+        stream.push(b"]", &mut out).unwrap();
+        stream.finish(&mut out).unwrap();
+        assert_eq!(out, b"[{\"kode\":\"9901\"}]");
+    }
+}

@@ -1,6 +1,7 @@
 //! Opens a release: its intent is durable in the ledger when `open` returns.
 
 use aws_lc_rs::hmac;
+use tracing::info;
 
 use super::error::ReleaseError;
 use super::path::Path;
@@ -74,7 +75,9 @@ impl Path {
             media_type: grant.plan().format.media_type().to_owned(),
             ceiling_bytes: None,
         };
+        let (route, wilayah) = (intent.route.clone(), intent.wilayah);
         let open = self.options.ledger.open_release(intent).await?;
+        info!(%release, route, %wilayah, "release opened");
         let key = master.copy_key(&release);
         Ok(Release { grant, open, key })
     }

@@ -63,7 +63,9 @@ pub fn document(kind: &Kind, release: Option<ReleaseId>, language: Language) -> 
         code: kind.code,
         release,
     };
-    serde_json::to_vec(&document).unwrap_or_default()
+    let mut bytes = serde_json::to_vec(&document).unwrap_or_default();
+    bytes.push(b'\n'); // for who reads it in a terminal
+    bytes
 }
 
 #[cfg(test)]

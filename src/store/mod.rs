@@ -24,11 +24,19 @@ pub enum StoreError {
     Format,
     #[error("the head was moved by someone else: expected {expected} entries, found {found}")]
     HeadMoved { expected: u64, found: u64 },
+    #[error("the write-ahead log cannot be emptied while another process reads the ledger")]
+    Read,
     #[error("a number does not fit the database")]
     Number,
 }
 
 impl StoreError {
+    /// Whether the database's files could not be opened or made.
+    fn is_unopenable(&self) -> bool {
+        let Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = self else { return false };
+        matches!(failure.code, ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+    }
+
     /// Whether what the store holds is wrong, rather than that it cannot be reached.
     pub fn is_damage(&self) -> bool {
         match self {
@@ -42,7 +50,11 @@ impl StoreError {
             )
             | Self::Format
             | Self::Number => true,
-            Self::Sqlite(_) | Self::Engine { .. } | Self::Setting { .. } | Self::HeadMoved { .. } => false,
+            Self::Sqlite(_)
+            | Self::Engine { .. }
+            | Self::Setting { .. }
+            | Self::HeadMoved { .. }
+            | Self::Read => false,
         }
     }
 }
@@ -162,11 +174,19 @@ pub trait Reader {
     /// The releases opened and not closed, with the index of the entry that opened each, by index.
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
+    /// Whether the store's own structures agree, so that searching finds all there is. Reads everything.
+    fn is_intact(&mut self) -> Result<bool, StoreError>;
+
     /// Up to `count` entries that match, from index `from` on, in order.
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 }
 
 pub trait Store: Reader + Send {
+    /// Makes what is stored durable once more, by writing it anew. After an fsync that failed the system may
+    /// report the next one as done although the bytes of the first never arrived; so what an earlier
+    /// connection wrote is not built upon before this succeeded.
+    fn settle(&mut self) -> Result<(), StoreError>;
+
     /// Takes the only right to append and returns the head to build upon. A shared store waits here for other
     /// replicas, so a caller gathers its batch afterwards.
     fn begin(&mut self) -> Result<Head, StoreError>;

@@ -2,28 +2,27 @@
 //!
 //! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
 
-use std::fs;
+mod records;
+
+use std::fs::DirBuilder;
 use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
-use clap::{Subcommand, ValueEnum};
-use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use clap::Subcommand;
+use serde_json::{Value, json};
 
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
-use crate::domain::{Party, ReleaseId, SystemClock, Wilayah};
-use crate::ledger::entry::{Entry, write_time};
-use crate::ledger::verify::{Flaw, Report, Verdict};
-use crate::ledger::{
-    DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Query, Record, Signer, Verifier,
-};
+use crate::domain::SystemClock;
+use crate::ledger::entry::Entry;
+use crate::ledger::leaf::write_time;
+use crate::ledger::verify::{Flaw, Report, Verdict, Why};
+use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Record, Signer, Verifier};
 
 /// Open releases that the table of `verify` names.
 const OPEN_SHOWN_MAX: usize = 20;
-/// Entries fetched at a time.
-const PAGE: u64 = 256;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,9 +37,9 @@ enum Command {
     /// Check every entry, hash and signature; name the first that is wrong
     Verify(Verify),
     /// Print one entry, or all entries of a release
-    Show(Show),
+    Show(records::Show),
     /// Find entries
-    Query(Find),
+    Query(records::Find),
     /// Print the current signed checkpoint
     Checkpoint(Directory),
     /// Print the key that checkpoints are verified with
@@ -75,58 +74,9 @@ struct Verify {
     /// The key you know the ledger by; without it, the key the ledger itself names
     #[arg(long)]
     vkey: Option<String>,
-    #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
-}
-
-#[derive(Debug, clap::Args)]
-struct Show {
-    #[command(flatten)]
-    directory: Directory,
-    /// An index, or a release's id
-    #[arg(value_name = "INDEX|RELEASE")]
-    what: String,
-    #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum OutcomeWord {
-    Complete,
-    Aborted,
-    Failed,
-    Reconciled,
-    Refused,
-}
-
-#[derive(Debug, clap::Args)]
-struct Find {
-    #[command(flatten)]
-    directory: Directory,
-    /// Entries of this type, such as `release.intent`
-    #[arg(long = "type", value_name = "TYPE", value_parser = read_kind)]
-    kind: Option<String>,
-    /// Intents and refusals of this party
-    #[arg(long, value_name = "ELECTION/NUMBER", value_parser = read_party)]
-    party: Option<Party>,
-    /// Intents and refusals for this area and all inside it
-    #[arg(long, value_name = "CODE")]
-    wilayah: Option<Wilayah>,
-    /// Entries of this release
-    #[arg(long, value_name = "ID")]
-    release: Option<ReleaseId>,
-    /// Ends of this kind
-    #[arg(long, value_enum)]
-    outcome: Option<OutcomeWord>,
-    /// From this moment on
-    #[arg(long, value_name = "RFC3339")]
-    from: Option<Timestamp>,
-    /// Before this moment
-    #[arg(long, value_name = "RFC3339")]
-    until: Option<Timestamp>,
-    /// At most this many
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    limit: u64,
+    /// A checkpoint kept elsewhere, which the ledger must have grown from; without it, the ledger's own anchor
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
@@ -144,8 +94,8 @@ pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Init(args) => init(args),
         Command::Verify(args) => verify(args),
-        Command::Show(args) => show(args),
-        Command::Query(args) => query(args),
+        Command::Show(args) => records::show(args),
+        Command::Query(args) => records::query(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
             write!(anstream::stdout(), "{note}")?;
@@ -172,7 +122,9 @@ fn init(args: &Init) -> Outcome {
         let error = LedgerError::Exists { directory: directory.clone() };
         return Err(failed(error).help("a ledger is never made anew over another; choose an empty directory"));
     }
-    fs::create_dir_all(directory).map_err(|error| Failure::caused("could not make the directory", error))?;
+    // The ledger names people who asked: not for everybody on this machine.
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(directory);
+    made.map_err(|error| Failure::caused("could not make the directory", error))?;
     let key = directory.join(KEY_FILE);
     let signer =
         if key.exists() { Signer::load(&key, &args.origin) } else { Signer::generate(&key, &args.origin) };
@@ -191,8 +143,13 @@ fn init(args: &Init) -> Outcome {
 fn verify(args: &Verify) -> Outcome {
     let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
     let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
-    let verdict = match open(&args.directory)?.verify(given.as_ref()) {
+    let verdict = LedgerReader::open(&args.directory.dir)
+        .and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
+    let verdict = match verdict {
         Ok(verdict) => verdict,
+        Err(LedgerError::Store(error)) if error.is_damage() => {
+            Verdict::Flawed(Flaw { index: None, why: Why::Damaged })
+        }
         Err(error) => return Err(unreadable(&args.directory, error)),
     };
     match (verdict, args.format) {
@@ -210,8 +167,8 @@ fn verify(args: &Verify) -> Outcome {
 
 fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
     let mut out = anstream::stdout();
-    writeln!(out, "sound: {} entries", report.size)?;
-    let mut table = print::table(&["what", "value"]);
+    let mut table = print::table(&["the ledger is", "sound"]);
+    table.add_row(["entries", &report.size.to_string()]);
     table.add_row(["root", &report.root.to_string()]);
     table.add_row(["key", &report.verifier.to_string()]);
     table.add_row(["key known by", if key_given { "--vkey" } else { "the ledger's own word" }]);
@@ -265,125 +222,6 @@ fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(args: &Show) -> Outcome {
-    let mut reader = open(&args.directory)?;
-    let found = if let Ok(index) = args.what.parse::<u64>() {
-        reader.at(index).map(|record| record.into_iter().collect())
-    } else if let Ok(release) = args.what.parse::<ReleaseId>() {
-        reader.find(&Query { release: Some(release), ..Query::default() }, 0, PAGE)
-    } else {
-        return Err(Failure::new("neither an index nor a release's id was given"));
-    };
-    let records: Vec<Record> = found.map_err(|error| unreadable(&args.directory, error))?;
-    if records.is_empty() {
-        writeln!(anstream::stderr(), "there is no such entry")?;
-        return Ok(Answer::No);
-    }
-    let mut out = anstream::stdout();
-    for record in &records {
-        match args.format {
-            OutputFormat::Json => writeln!(out, "{}", record_json(record))?,
-            OutputFormat::Table => {
-                let mut table = print::table(&["index", &record.index.to_string()]);
-                for (name, value) in fields(record) {
-                    table.add_row([name, text(&value)]);
-                }
-                writeln!(out, "{table}")?;
-            }
-        }
-    }
-    Ok(Answer::Yes)
-}
-
-fn query(args: &Find) -> Outcome {
-    let query = Query {
-        kind: args.kind.clone(),
-        release: args.release,
-        party: args.party.clone(),
-        wilayah: args.wilayah,
-        outcome: args
-            .outcome
-            .and_then(|word| word.to_possible_value())
-            .map(|word| word.get_name().to_owned()),
-        from_ms: args.from.map(unix_ms),
-        until_ms: args.until.map(unix_ms),
-    };
-    let mut reader = open(&args.directory)?;
-    let mut out = anstream::stdout();
-    let mut table =
-        print::table(&["index", "time", "type", "release", "party", "wilayah", "outcome", "code"]);
-    let (mut from, mut left) = (0, args.limit);
-    loop {
-        let count = left.min(PAGE);
-        let page = reader.find(&query, from, count).map_err(|error| unreadable(&args.directory, error))?;
-        for record in &page {
-            match args.format {
-                OutputFormat::Json => writeln!(out, "{}", record_json(record))?,
-                OutputFormat::Table => drop(table.add_row(row(record))),
-            }
-            from = record.index + 1;
-            left -= 1;
-        }
-        if left == 0 || (page.len() as u64) < count {
-            break;
-        }
-    }
-    if args.format == OutputFormat::Table {
-        writeln!(out, "{table}")?;
-    }
-    Ok(Answer::Yes)
-}
-
-fn row(record: &Record) -> [String; 8] {
-    let card = record.entry.card(record.stamp.ts_ms);
-    [
-        record.index.to_string(),
-        time(record.stamp.ts_ms),
-        card.kind.to_owned(),
-        record.entry.release().map(|release| release.to_string()).unwrap_or_default(),
-        card.party.unwrap_or_default(),
-        card.wilayah.unwrap_or_default(),
-        card.outcome.unwrap_or_default().to_owned(),
-        card.code.unwrap_or_default(),
-    ]
-}
-
-/// The leaf stands in it byte for byte.
-fn record_json(record: &Record) -> String {
-    format!("{{\"index\":{},\"entry\":{}}}", record.index, record.leaf)
-}
-
-/// The leaf's members, nested ones named with dots.
-fn fields(record: &Record) -> Vec<(String, Value)> {
-    let Ok(leaf) = serde_json::from_str::<Map<String, Value>>(&record.leaf) else { return Vec::new() };
-    let mut fields = Vec::new();
-    for (name, value) in leaf {
-        match value {
-            Value::Object(inner) => {
-                fields.extend(inner.into_iter().map(|(own, value)| (format!("{name}.{own}"), value)));
-            }
-            value => fields.push((name, value)),
-        }
-    }
-    fields
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| match item {
-                Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(": "),
-                other => text(other),
-            })
-            .collect::<Vec<_>>()
-            .join("\n"),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
-    }
-}
-
 /// The keys that the first entry names.
 fn own_vkeys(directory: &Directory) -> Result<Vec<String>, Failure> {
     match open(directory)?.at(0).map_err(|error| unreadable(directory, error))? {
@@ -393,37 +231,17 @@ fn own_vkeys(directory: &Directory) -> Result<Vec<String>, Failure> {
 }
 
 fn open(directory: &Directory) -> Result<LedgerReader, Failure> {
-    LedgerReader::open(&directory.dir).map_err(|error| match error {
-        LedgerError::Missing { .. } => Failure::caused("could not open the ledger", error)
-            .help("`salinan log init --dir DIR --origin NAME` makes one"),
-        error => unreadable(directory, error),
-    })
+    LedgerReader::open(&directory.dir).map_err(|error| unreadable(directory, error))
 }
 
 fn unreadable(directory: &Directory, error: LedgerError) -> Failure {
+    if matches!(error, LedgerError::Missing { .. }) {
+        return Failure::caused("could not open the ledger", error)
+            .help("`salinan log init --dir DIR --origin NAME` makes one");
+    }
     Failure::caused(format!("could not read the ledger in {}", directory.dir.display()), error)
 }
 
 fn time(unix_ms: u64) -> String {
     write_time(unix_ms).unwrap_or_default()
-}
-
-/// Moments before 1970 are all alike to a ledger.
-fn unix_ms(time: Timestamp) -> u64 {
-    u64::try_from(time.as_millisecond()).unwrap_or(0)
-}
-
-fn read_kind(text: &str) -> Result<String, String> {
-    if Entry::KINDS.contains(&text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("the types are {}", Entry::KINDS.join(", ")))
-    }
-}
-
-fn read_party(text: &str) -> Result<Party, String> {
-    let party = text.rsplit_once('/').and_then(|(election, number)| {
-        Some(Party { election: election.to_owned(), number: number.parse().ok()? })
-    });
-    party.ok_or_else(|| "a party is ELECTION/NUMBER, such as pemilu-2024/7".to_owned())
 }

@@ -1,11 +1,14 @@
-//! `salinan policy check`: every problem of every file, or what the policies give to whom.
+//! `salinan policy`: `check` prints every problem of every file, or what the policies give to whom; `preview`
+//! shows it on rows.
+
+mod preview;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::print::{self, Answer, Failure, Outcome, OutputFormat};
+use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::document::Diagnostic;
 use crate::domain::{Action, Determination, Digest, Level};
 use crate::policy::{Policy, PolicyError, PolicySet};
@@ -20,6 +23,8 @@ pub struct Args {
 enum Command {
     /// Check policy files and print all problems, or what the policies give
     Check(CheckArgs),
+    /// Redact rows from stdin to stdout as a role would get them; writes no ledger
+    Preview(preview::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +39,7 @@ struct CheckArgs {
 pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Check(args) => check(args, &mut anstream::stdout()),
+        Command::Preview(args) => preview::run(args),
     }
 }
 
@@ -256,7 +262,7 @@ mod tests {
         (answer, text.replace(&format!("{}/", folder.path().display()), ""))
     }
 
-    const RIGHT: &str = include_str!("../../policies/dpt-2024.toml");
+    const RIGHT: &str = include_str!("../../../policies/dpt-2024.toml");
 
     #[test]
     fn the_answer_is_yes_or_no_or_that_it_could_not_run() {

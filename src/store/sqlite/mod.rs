@@ -5,163 +5,22 @@
 //! there is time. Triggers stop a slip of ours from changing an entry. Against someone who holds the file
 //! they are no defence: that is what the tree, the signatures and the anchor are for.
 
+mod reader;
+
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{OpenFlags, OptionalExtension as _, params};
 
-use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredCard, StoredEntry, Turn};
+use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredEntry, Turn};
+use reader::{APPLICATION_ID, FORMAT, signed, unsigned};
 
-/// An older engine has a fault in its write-ahead log that can lose commits.
-const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
-/// "SALN": which program the file belongs to, and the format of its tables.
-const APPLICATION_ID: i64 = 0x5341_4C4E;
-const FORMAT: i64 = 1;
-/// How long to wait for a stranger who holds the write lock.
-const LOCK_WAIT: Duration = Duration::from_secs(1);
+pub use reader::SqliteReader;
+
 /// Pages are moved out of the write-ahead log past this size: when idle, and in any case.
 const TIDY_IDLE_BYTES: usize = 8 << 20;
 const TIDY_BUSY_BYTES: usize = 64 << 20;
 /// About what a commit writes besides the entries and tiles: pages are written whole.
 const COMMIT_BYTES: usize = 8 * 4_096;
-/// Remembered prepared statements.
-const STATEMENTS: usize = 32;
-
-/// Reads one state of the ledger: what is appended later is not seen.
-#[derive(Debug)]
-pub struct SqliteReader {
-    connection: Connection,
-}
-
-impl SqliteReader {
-    /// Opens beside a running server, on what a crash left, or on a copy; changes nothing.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let reader = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        reader.check_format()?;
-        reader.connection.execute_batch("BEGIN")?;
-        Ok(reader)
-    }
-
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
-        let found = rusqlite::version_number();
-        if found < ENGINE_NEEDED.0 {
-            return Err(StoreError::Engine {
-                found: rusqlite::version().to_owned(),
-                needed: ENGINE_NEEDED.1,
-            });
-        }
-        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.busy_timeout(LOCK_WAIT)?;
-        connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
-        Ok(Self { connection })
-    }
-
-    fn check_format(&self) -> Result<(), StoreError> {
-        let number =
-            |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-        if number("application_id")? == APPLICATION_ID && number("user_version")? == FORMAT {
-            Ok(())
-        } else {
-            Err(StoreError::Format)
-        }
-    }
-}
-
-impl Reader for SqliteReader {
-    fn head(&mut self) -> Result<Head, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT size, root, checkpoint FROM head WHERE id = 1")?;
-        let (size, root, checkpoint) = statement
-            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?
-            .ok_or(StoreError::Format)?;
-        Ok(Head { size: unsigned(size)?, root, checkpoint })
-    }
-
-    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        self.find(&Filter::default(), from, count)
-    }
-
-    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2")?;
-        Ok(statement.query_row(params![level, signed(index)?], |row| row.get(0)).optional()?)
-    }
-
-    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
-        let mut statement = self.connection.prepare("SELECT release, idx FROM open_release ORDER BY idx")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
-        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
-            .collect()
-    }
-
-    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        let (conditions, mut values) = conditions(filter)?;
-        values.push(Value::Integer(signed(from)?));
-        values.push(Value::Integer(signed(count)?));
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code FROM entry \
-             WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?"
-        ))?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read_entry(row)?);
-        }
-        Ok(found)
-    }
-}
-
-/// Our own words and `?` only: whatever came from outside is bound, never written into the statement.
-fn conditions(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
-    let text = |word: &String| Value::Text(word.clone());
-    let number = |ms: &u64| signed(*ms).map(Value::Integer);
-    let given = [
-        ("kind = ? AND ", filter.kind.as_ref().map(text)),
-        ("release = ? AND ", filter.release.map(|id| Value::Blob(id.to_vec()))),
-        ("party = ? AND ", filter.party.as_ref().map(text)),
-        // Stored codes are whole segments, so that a text prefix is containment.
-        ("instr(wilayah, ?) = 1 AND ", filter.wilayah.as_ref().map(text)),
-        ("outcome = ? AND ", filter.outcome.as_ref().map(text)),
-        ("ts_ms >= ? AND ", filter.from_ms.as_ref().map(number).transpose()?),
-        ("ts_ms < ? AND ", filter.until_ms.as_ref().map(number).transpose()?),
-    ];
-    let mut conditions = String::new();
-    let mut values = Vec::new();
-    for (condition, value) in given {
-        if let Some(value) = value {
-            conditions.push_str(condition);
-            values.push(value);
-        }
-    }
-    Ok((conditions, values))
-}
-
-fn read_entry(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
-    Ok(StoredEntry {
-        index: unsigned(row.get(0)?)?,
-        leaf: row.get(1)?,
-        card: StoredCard {
-            kind: row.get(2)?,
-            ts_ms: unsigned(row.get(3)?)?,
-            release: row.get(4)?,
-            party: row.get(5)?,
-            wilayah: row.get(6)?,
-            outcome: row.get(7)?,
-            code: row.get(8)?,
-        },
-    })
-}
-
-fn signed(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Number)
-}
-
-fn unsigned(number: i64) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError::Number)
-}
 
 /// The one writer.
 #[derive(Debug)]
@@ -243,12 +102,24 @@ impl Reader for SqliteStore {
         self.reader.open_releases()
     }
 
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        self.reader.is_intact()
+    }
+
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.reader.find(filter, from, count)
     }
 }
 
 impl Store for SqliteStore {
+    /// Moves all of the write-ahead log into the database and empties it.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let blocked: bool = self.reader.connection.query_row(sql, [], |row| row.get(0))?;
+        self.unmoved_bytes = 0;
+        if blocked { Err(StoreError::Read) } else { Ok(()) }
+    }
+
     fn begin(&mut self) -> Result<Head, StoreError> {
         self.reader.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.reader.head()
@@ -320,5 +191,148 @@ impl Store for SqliteStore {
         // Passive: readers are not waited for; what they still need stays in the log until the next time.
         self.reader.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::{Card, NewEntry, Tile};
+    use super::*;
+
+    fn head(size: u64) -> Head {
+        Head { size, root: [9; 32], checkpoint: format!("checkpoint {size}") }
+    }
+
+    fn entry(leaf: &[u8], wilayah: Option<&str>, turn: Turn) -> NewEntry {
+        let card = Card {
+            kind: "release.intent",
+            ts_ms: 5,
+            release: Some([1; 16]),
+            party: None,
+            wilayah: wilayah.map(str::to_owned),
+            outcome: None,
+            code: None,
+            turn,
+        };
+        NewEntry { leaf: leaf.to_vec(), card }
+    }
+
+    fn tile(width: usize) -> Tile {
+        Tile { level: 0, index: 0, hashes: vec![3; 32 * width] }
+    }
+
+    /// A store with two entries, the first of which opens a release.
+    fn store(path: &Path) -> SqliteStore {
+        let mut store = SqliteStore::create(path, &head(0)).unwrap();
+        assert_eq!(store.begin().unwrap(), head(0));
+        let entries = [entry(b"a", Some("9901"), Turn::Opens), entry(b"b", Some("9902"), Turn::Nothing)];
+        store.commit(&Batch { first: 0, entries: &entries, tiles: &[tile(2)], head: &head(2) }).unwrap();
+        store
+    }
+
+    #[test]
+    fn a_batch_is_seen_whole_by_others_and_not_by_those_who_read_already() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("l.sqlite");
+        let mut store = store(&path);
+        let mut early = SqliteReader::open(&path).unwrap();
+        assert_eq!(early.head().unwrap(), head(2));
+        assert_eq!(early.open_releases().unwrap(), [([1; 16], 0)]);
+        store.begin().unwrap();
+        let closing = [entry(b"c", None, Turn::Closes)];
+        store.commit(&Batch { first: 2, entries: &closing, tiles: &[tile(3)], head: &head(3) }).unwrap();
+        assert_eq!(early.entries(0, 9).unwrap().len(), 2);
+        let mut late = SqliteReader::open(&path).unwrap();
+        assert_eq!((late.head().unwrap(), late.tile(0, 0).unwrap()), (head(3), Some(vec![3; 96])));
+        assert_eq!(late.open_releases().unwrap(), []);
+        let leaves: Vec<_> = late.entries(1, 2).unwrap().into_iter().map(|e| (e.index, e.leaf)).collect();
+        assert_eq!(leaves, [(1, b"b".to_vec()), (2, b"c".to_vec())]);
+    }
+
+    #[test]
+    fn settling_empties_the_write_ahead_log_unless_someone_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("l.sqlite");
+        let mut store = store(&path);
+        store.settle().unwrap();
+        assert_eq!(std::fs::metadata(directory.path().join("l.sqlite-wal")).unwrap().len(), 0);
+        store.begin().unwrap();
+        let one = [entry(b"c", None, Turn::Nothing)];
+        store.commit(&Batch { first: 2, entries: &one, tiles: &[tile(3)], head: &head(3) }).unwrap();
+        let mut reader = SqliteReader::open(&path).unwrap();
+        reader.head().unwrap();
+        assert!(matches!(store.settle(), Err(StoreError::Read)));
+        drop(reader);
+        store.settle().unwrap();
+        assert_eq!(store.head().unwrap(), head(3));
+    }
+
+    #[test]
+    fn a_filter_finds_areas_inside_an_area() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = store(&directory.path().join("l.sqlite"));
+        for (wilayah, found) in [("99", 2), ("9901", 1), ("9903", 0), ("01", 0), ("990101", 0)] {
+            let filter = Filter { wilayah: Some(wilayah.to_owned()), ..Filter::default() };
+            assert_eq!(store.find(&filter, 0, 9).unwrap().len(), found, "{wilayah}");
+        }
+        let filter = Filter { from_ms: Some(5), until_ms: Some(5), ..Filter::default() };
+        assert_eq!(store.find(&filter, 0, 9).unwrap(), []);
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fit_the_head_is_not_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("l.sqlite");
+        let mut store = store(&path);
+        let one = [entry(b"c", None, Turn::Nothing)];
+        let cases = [
+            ("behind", Batch { first: 1, entries: &one, tiles: &[], head: &head(3) }),
+            ("ahead", Batch { first: 3, entries: &one, tiles: &[], head: &head(4) }),
+            ("shrinking", Batch { first: 2, entries: &one, tiles: &[], head: &head(2) }),
+            (
+                "a tile that loses hashes",
+                Batch { first: 2, entries: &one, tiles: &[tile(1)], head: &head(3) },
+            ),
+        ];
+        for (name, batch) in cases {
+            store.begin().unwrap();
+            assert!(store.commit(&batch).is_err(), "{name}");
+            drop(store);
+            store = SqliteStore::open(&path).unwrap();
+            assert_eq!((store.head().unwrap(), store.entries(0, 9).unwrap().len()), (head(2), 2), "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_stored_can_be_changed_through_the_engine() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory.path().join("l.sqlite"));
+        let statements = [
+            "UPDATE entry SET leaf = x'00' WHERE idx = 0",
+            "DELETE FROM entry WHERE idx = 1",
+            "DELETE FROM tile",
+            "UPDATE tile SET hashes = zeroblob(96)",
+            "DELETE FROM head",
+            "UPDATE head SET size = 1",
+            "UPDATE head SET root = zeroblob(32)",
+        ];
+        for statement in statements {
+            let error = store.reader.connection.execute_batch(statement).unwrap_err().to_string();
+            assert!(error.contains("never") || error.contains("only grow"), "{statement}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_ledger_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("other.sqlite");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        assert!(matches!(SqliteStore::open(&path), Err(StoreError::Format)));
+        assert!(matches!(SqliteReader::open(&path), Err(StoreError::Format)));
+        std::fs::write(&path, vec![7; 8_192]).unwrap();
+        assert!(SqliteStore::open(&path).unwrap_err().is_damage());
+        assert!(SqliteStore::open(&directory.path().join("none")).is_err(), "none is made by opening");
     }
 }

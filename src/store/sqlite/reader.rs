@@ -1,0 +1,205 @@
+//! Reading one file of `SQLite`, by the writer itself and by others beside it.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, params_from_iter};
+
+use crate::store::{Filter, Head, Reader, StoreError, StoredCard, StoredEntry};
+
+/// An older engine has a fault in its write-ahead log that can lose commits.
+const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
+/// "SALN": which program the file belongs to, and the format of its tables.
+pub(super) const APPLICATION_ID: i64 = 0x5341_4C4E;
+pub(super) const FORMAT: i64 = 1;
+/// How long to wait for a stranger who holds the write lock.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// Remembered prepared statements.
+const STATEMENTS: usize = 32;
+
+/// Reads one state of the ledger: what is appended later is not seen.
+#[derive(Debug)]
+pub struct SqliteReader {
+    pub(super) connection: Connection,
+}
+
+impl SqliteReader {
+    /// Opens beside a running server, on what a crash left, or on a copy; changes nothing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        match Self::open_beside(path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            // On a medium that takes no files the engine cannot make its index of the write-ahead log. Where
+            // there is no such log, nobody writes either.
+            Err(error) if error.is_unopenable() && !with_suffix(path, "-wal").exists() => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                Self::open_beside(Path::new(&immutable_uri(path)), flags)
+            }
+            result => result,
+        }
+    }
+
+    fn open_beside(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        let reader = Self::connect(path, flags)?;
+        reader.check_format()?;
+        reader.connection.execute_batch("BEGIN")?;
+        Ok(reader)
+    }
+
+    pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
+        let found = rusqlite::version_number();
+        if found < ENGINE_NEEDED.0 {
+            return Err(StoreError::Engine {
+                found: rusqlite::version().to_owned(),
+                needed: ENGINE_NEEDED.1,
+            });
+        }
+        let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+        Ok(Self { connection })
+    }
+
+    pub(super) fn check_format(&self) -> Result<(), StoreError> {
+        let number =
+            |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        if number("application_id")? == APPLICATION_ID && number("user_version")? == FORMAT {
+            Ok(())
+        } else {
+            Err(StoreError::Format)
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The path as a URI that tells the engine that nobody changes the file.
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for &byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(byte)),
+            _ => drop(write!(uri, "%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+impl Reader for SqliteReader {
+    fn head(&mut self) -> Result<Head, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT size, root, checkpoint FROM head WHERE id = 1")?;
+        let (size, root, checkpoint) = statement
+            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?
+            .ok_or(StoreError::Format)?;
+        Ok(Head { size: unsigned(size)?, root, checkpoint })
+    }
+
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        self.find(&Filter::default(), from, count)
+    }
+
+    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2")?;
+        Ok(statement.query_row(params![level, signed(index)?], |row| row.get(0)).optional()?)
+    }
+
+    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        let mut statement = self.connection.prepare("SELECT release, idx FROM open_release ORDER BY idx")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
+            .collect()
+    }
+
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        let sql = "PRAGMA integrity_check(1)";
+        let found: String = self.connection.query_row(sql, [], |row| row.get(0))?;
+        Ok(found == "ok")
+    }
+
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        let (conditions, mut values) = conditions(filter)?;
+        values.push(Value::Integer(signed(from)?));
+        values.push(Value::Integer(signed(count)?));
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code FROM entry \
+             WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?"
+        ))?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read_entry(row)?);
+        }
+        Ok(found)
+    }
+}
+
+/// Our own words and `?` only: whatever came from outside is bound, never written into the statement.
+fn conditions(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
+    let text = |word: &String| Value::Text(word.clone());
+    let number = |ms: &u64| signed(*ms).map(Value::Integer);
+    let given = [
+        ("kind = ? AND ", filter.kind.as_ref().map(text)),
+        ("release = ? AND ", filter.release.map(|id| Value::Blob(id.to_vec()))),
+        ("party = ? AND ", filter.party.as_ref().map(text)),
+        // Stored codes are whole segments, so that a text prefix is containment.
+        ("instr(wilayah, ?) = 1 AND ", filter.wilayah.as_ref().map(text)),
+        ("outcome = ? AND ", filter.outcome.as_ref().map(text)),
+        ("ts_ms >= ? AND ", filter.from_ms.as_ref().map(number).transpose()?),
+        ("ts_ms < ? AND ", filter.until_ms.as_ref().map(number).transpose()?),
+    ];
+    let mut conditions = String::new();
+    let mut values = Vec::new();
+    for (condition, value) in given {
+        if let Some(value) = value {
+            conditions.push_str(condition);
+            values.push(value);
+        }
+    }
+    Ok((conditions, values))
+}
+
+fn read_entry(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
+    Ok(StoredEntry {
+        index: unsigned(row.get(0)?)?,
+        leaf: row.get(1)?,
+        card: StoredCard {
+            kind: row.get(2)?,
+            ts_ms: unsigned(row.get(3)?)?,
+            release: row.get(4)?,
+            party: row.get(5)?,
+            wilayah: row.get(6)?,
+            outcome: row.get(7)?,
+            code: row.get(8)?,
+        },
+    })
+}
+
+pub(super) fn signed(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Number)
+}
+
+pub(super) fn unsigned(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_into_a_uri_without_losing_its_meaning() {
+        assert_eq!(
+            immutable_uri(Path::new("/a b/c?d#e%.sqlite")),
+            "file:/a%20b/c%3Fd%23e%25.sqlite?immutable=1"
+        );
+    }
+}
