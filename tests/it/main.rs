@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod copies;
+mod ledger;
+mod limits;
 mod midstream;
 mod requests;
 mod source;

@@ -226,6 +226,16 @@ impl Connection {
         timeout(limit, closed).await.is_ok()
     }
 
+    /// Reads until what is held ends so; `false` when the connection closes before that.
+    pub async fn until(&mut self, end: &[u8]) -> bool {
+        while !self.held.ends_with(end) {
+            if !self.more().await {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The head of the next answer: status and headers.
     pub async fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
         let end = loop {

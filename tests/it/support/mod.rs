@@ -343,6 +343,11 @@ impl Proxy {
         };
     }
 
+    /// Shell words before the next start.
+    pub fn set_before(&mut self, before: Option<String>) {
+        self.setup.before = before;
+    }
+
     fn trace_file(&self) -> PathBuf {
         self.site.path(&format!("trace-{}.log", self.starts))
     }
