@@ -171,7 +171,7 @@ mod tests {
 
     /// A record as often as it takes for its gaps to be known, then the one to be looked at, then others again.
     fn among(known: &str, looked_at: &str) -> String {
-        format!("[{0},{0},{looked_at},{0},{0}]", known)
+        format!("[{known},{known},{looked_at},{known},{known}]")
     }
 
     #[test]
