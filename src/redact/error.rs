@@ -53,6 +53,10 @@ pub enum Problem {
     Delimiter,
     #[error("the compressed body is damaged")]
     BadGzip,
+    #[error("the compressed body is damaged or not of its coding")]
+    BadCoding,
+    #[error("the compressed body needs a window of more than {limit_bytes} bytes")]
+    WindowTooLarge { limit_bytes: u64 },
     #[error("the body decodes to more than {limit} times its size")]
     RatioTooHigh { limit: u64 },
     #[error("the body decodes to more than {limit_bytes} bytes")]
@@ -61,7 +65,7 @@ pub enum Problem {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RedactError {
-    #[error("the content coding is not identity or gzip")]
+    #[error("the content coding is none of identity, gzip, deflate, br and zstd")]
     UnknownCoding,
     /// `records` were whole before it; `offset` counts bytes of the decoded text.
     #[error("stopped after {records} records at byte {offset}: {problem}")]
@@ -108,6 +112,8 @@ impl Problem {
             Self::Truncated => "truncated",
             Self::Delimiter => "delimiter",
             Self::BadGzip => "bad_gzip",
+            Self::BadCoding => "bad_coding",
+            Self::WindowTooLarge { .. } => "window_too_large",
             Self::RatioTooHigh { .. } => "ratio_too_high",
             Self::BodyTooLong { .. } => "body_too_long",
         }

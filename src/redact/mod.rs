@@ -27,6 +27,7 @@ mod coding;
 mod csv;
 mod error;
 mod guess;
+mod gzip;
 mod json;
 mod marks;
 mod mask;
@@ -34,6 +35,7 @@ mod ndjson;
 mod object;
 mod rules;
 mod scan;
+mod slices;
 mod splice;
 mod stream;
 mod sweep;
@@ -142,10 +144,7 @@ impl Redactor {
     pub fn push(&mut self, chunk: &[u8], out: &mut Redacted) -> Result<(), RedactError> {
         self.guard(|own| {
             let pushed = own.decoder.push(chunk, &mut |block| own.stream.push(block, &mut out.bytes));
-            pushed.map_err(|stopped| match stopped {
-                Stopped::Text(error) => error,
-                Stopped::Coding(problem) => own.stream.stop(problem, &mut out.bytes),
-            })
+            pushed.map_err(|stopped| own.judge(stopped, out))
         })
     }
 
@@ -153,7 +152,8 @@ impl Redactor {
     /// text or a coding is an error.
     pub fn finish(&mut self, out: &mut Redacted) -> Result<(), RedactError> {
         self.guard(|own| {
-            own.decoder.finish().map_err(|problem| own.stream.stop(problem, &mut out.bytes))?;
+            let decoded = own.decoder.finish(&mut |block| own.stream.push(block, &mut out.bytes));
+            decoded.map_err(|stopped| own.judge(stopped, out))?;
             own.stream.finish(&mut out.bytes)
         })?;
         self.ended = Some(RedactError::Ended);
@@ -162,6 +162,13 @@ impl Redactor {
 
     pub fn tally(&self) -> &Tally {
         self.stream.tally()
+    }
+
+    fn judge(&mut self, stopped: Stopped, out: &mut Redacted) -> RedactError {
+        match stopped {
+            Stopped::Text(error) => error,
+            Stopped::Coding(problem) => self.stream.stop(problem, &mut out.bytes),
+        }
     }
 
     fn guard(&mut self, step: impl FnOnce(&mut Self) -> Result<(), RedactError>) -> Result<(), RedactError> {
