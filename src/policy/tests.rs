@@ -125,7 +125,7 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("a role that gets nothing", "nama = \"keep\"\nnik = { action = \"mask\", first = 6 }\n", "", &["22:1 the role drops every field, so that its copy would be empty ? name what the role may have, or remove the role: a role without a rule is denied"]),
         ("a field twice", r#"alamat = "drop""#, "alamat = \"drop\"\nnama = \"mask\"", &["26:1 field `nama` is ordered twice; first at line 23, as `keep` ? keep one of the two; the stricter is the safer"]),
         ("an unknown action", r#"nama = "keep""#, r#"nama = "kep""#, &["23:8 `action` cannot be `kep` ? did you mean `keep`?"]),
-        ("a hash", r#"nama = "keep""#, r#"nama = "sha256""#, &["23:8 `action` cannot be `sha256` ? known here: `keep`, `drop`, `mask`, `year`, `age`, `fixed`, `token`"]),
+        ("a hash", r#"nama = "keep""#, r#"nama = "sha256""#, &["23:8 `action` cannot be `sha256` ? known here: `keep`, `drop`, `mask`, `year`, `age`, `age_band`, `area`, `fixed`, `token`"]),
         ("a rule that is no word", r#"nama = "keep""#, "nama = true", &[r#"23:8 the rule of `nama` is of type boolean ? write an action such as `"keep"` or `{ action = "mask", first = 6 }`"#]),
         ("a rule without an action", r#"nama = "keep""#, "nama = { first = 6 }", &[r#"23:8 the rule of `nama` has no `action` ? write it like `{ action = "mask", first = 6 }`"#]),
         ("a setting of another action", r#"nama = "keep""#, r#"nama = { action = "keep", frist = 6 }"#, &["23:27 `keep` has no key `frist` ? known here: `action`, `as`"]),
@@ -140,6 +140,18 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("masks that join", "[[role]]", "[[role]]\nrole = \"bawaslu\"\nlevel = \"kabkota\"\nfields = { nik = { action = \"mask\", last = 4 } }\n\n[[role]]", &["29:1 two masks of `nik` together show more than each; first at line 22; one shows the first 0 and last 4 digits, the other the first 6 and last 0 ? hide the same digits from all recipients; one may hide more at the same end"]),
         ("an age in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age\"", &[r#"24:17 `age` for `tanggal_lahir` needs a date `at` and a name `as` ? write `{ action = "age", at = 2024-02-14, as = "usia" }`"#]),
         ("an age without a day or name", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\" }", &[r#"24:17 `age` has no `as` ? add `as = "usia"`"#, "24:17 `age` has no `at` ? add `at = 2024-02-14`"]),
+        ("an age band in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age_band\"", &[r#"24:17 `age_band` for `tanggal_lahir` needs a date `at`, a `width` and a name `as` ? write `{ action = "age_band", at = 2024-02-14, width = 10, as = "kelompok_usia" }`"#]),
+        ("an age band without its settings", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\" }", &[r#"24:17 `age_band` has no `as` ? add `as = "usia"`"#, "24:17 `age_band` has no `at` ? add `at = 2024-02-14`", "24:17 `age_band` has no `width` ? add `width = 10`"]),
+        ("an age band of one year", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\", at = 2024-02-14, width = 1, as = \"usia\" }", &["24:65 a band is 2 to 50 years wide ? write `width = 10`, or `age` for the age itself"]),
+        ("an age with a width", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-14, width = 10, as = \"usia\" }", &["24:52 `age` has no key `width` ? known here: `action`, `at`, `as`"]),
+        ("an area in a word", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = \"area\"", &[r#"24:12 `area` for `kode_tps` needs a `level` ? write `{ action = "area", level = "desa" }`"#]),
+        ("an area without a level", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = { action = \"area\" }", &[r#"24:12 `area` has no `level` ? add `level = "desa"`"#]),
+        ("an area of the whole country", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = { action = \"area\", level = \"nasional\" }", &["24:39 `level` cannot be `nasional` ? known here: `provinsi`, `kabkota`, `kecamatan`, `desa`"]),
+        ("a mask by letters of a number", "first = 6", "letters = 1", &[r#"24:36 `nik` is a number and has no letters ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask by letters and digits", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 1, last = 2 }"#, &[r#"23:37 a mask counts digits or letters, not both ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask of many letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 4 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask of no letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 0 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("letters that are no number", r#"nama = "keep""#, r#"nama = { action = "mask", letters = "1" }"#, &["23:37 `letters` is not a whole number from 0 ? write it like `letters = 1`"]),
         ("an impossible day", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-30, as = \"usia\" }", &["24:40 not TOML: invalid date, expected day between 01 and 29 ? see https://toml.io for how strings, dates and tables are written"]),
         ("a fixed text with a number", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "99.0101.451290.0003" }"#, &[r#"23:35 the fixed text holds 16 digits in a row, which no copy may show ? write a short word such as `"-"`"#]),
         ("a fixed text with a line break", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "a\nb" }"#, &[r#"23:35 the fixed text holds a control character ? write a short word such as `"-"`"#]),
@@ -419,7 +431,7 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
         .filter(|(rule, _)| rule.contains(" = "))
         .map(|(rule, _)| rule)
         .collect();
-    assert_eq!(rules.len(), 8, "{rules:?}");
+    assert_eq!(rules.len(), 11, "{rules:?}");
     for rule in rules {
         let policy = RIGHT.replace("nik = { action = \"mask\", first = 6 }\nalamat = \"drop\"", rule);
         let policy =

@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::domain::random::next_u64;
-use crate::domain::{Action, FieldRule, Format, Formulas, Mask, MaskPlan, Records};
+use crate::domain::{Action, FieldRule, Format, Formulas, Level, Mask, MaskPlan, Records};
 
 use super::harness::{NIK, NKK, array, assert_silent, name, plan, rule, run, standard};
 use super::{Coding, Limits};
@@ -31,7 +31,7 @@ impl Dice {
 const FIELDS: [&str; 6] = ["nik", "nkk", "nama", "alamat", "tanggal_lahir", "rt"];
 const UNNAMED: [&str; 4] = ["id", "NIK", "catatan \"x\"", "é\u{200b}"];
 
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 19] = [
     NIK,
     NKK,
     "",
@@ -48,13 +48,16 @@ const TEXTS: [&str; 16] = [
     "\u{1F600} \u{e9} \u{20ac}",
     "0812 3456 7890",
     "12345678901234567 1",
+    "99.01.01.1001.002",
+    "9901011001",
+    "Éva\u{301} 7",
 ];
 
 fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
     let mut fields = Vec::new();
     for field in FIELDS.into_iter().chain(["kode"]) {
         let at = Date::constant(2024, 2, 14);
-        let action = match dice.below(9) {
+        let action = match dice.below(12) {
             0 | 1 => Action::Keep,
             2 => Action::Drop,
             3 => Action::Mask(Mask { first: 6, last: 0 }),
@@ -62,6 +65,9 @@ fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
             5 => Action::Year,
             6 => Action::Age { at },
             7 => Action::Fixed("tertutup, \"x\"".to_owned()),
+            8 => Action::Letters { first: 2 },
+            9 => Action::AgeBand { at, width: 10 },
+            10 => Action::Area { level: Level::Kecamatan },
             _ => continue,
         };
         let emit_as = (dice.below(3) == 0).then(|| name(&format!("{field}_baru")));
@@ -94,7 +100,7 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
     match (action, text) {
         (Action::Fixed(text), _) => Some(text.clone()),
         (_, None) => None,
-        (Action::Mask(_), Some("")) => Some(String::new()),
+        (Action::Mask(_) | Action::Letters { .. }, Some("")) => Some(String::new()),
         (Action::Mask(Mask { first, last }), Some(text)) => {
             let is_number = Regex::new("^[0-9]{16}$").unwrap().is_match(text);
             let (first, last) = (usize::from(*first), usize::from(*last));
@@ -104,6 +110,25 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
             } else {
                 "****".to_owned()
             })
+        }
+        (Action::Letters { first }, Some(text)) => {
+            let letters =
+                text.chars().take(usize::from(*first)).take_while(|sign| is_text && sign.is_alphabetic());
+            Some(letters.chain("***".chars()).collect())
+        }
+        (Action::AgeBand { at, width }, Some(_)) => {
+            let years: i64 = shown(&Action::Age { at: *at }, text, is_text)?.parse().unwrap();
+            let band = years / i64::from(*width);
+            Some(format!("{}-{}", band * i64::from(*width), (band + 1) * i64::from(*width) - 1))
+        }
+        (Action::Area { .. }, Some(text)) => {
+            let dot = if is_text { "[.]" } else { "" };
+            let plain = "^(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{10}|[0-9]{13})$";
+            let parted = format!(
+                "^[0-9]{{2}}(?:{dot}[0-9]{{2}}(?:{dot}[0-9]{{2}}(?:{dot}[0-9]{{4}}(?:{dot}[0-9]{{3}})?)?)?)?$"
+            );
+            let is_code = [plain, &parted].iter().any(|shape| Regex::new(shape).unwrap().is_match(text));
+            is_code.then(|| text.chars().filter(|sign| *sign != '.').take(6).collect())
         }
         (Action::Year, Some(text)) => date(text).filter(|_| is_text).map(|date| date.year().to_string()),
         (Action::Age { at }, Some(text)) => date(text)
@@ -145,11 +170,12 @@ fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<St
 
 /// A record as text and, apart, how its numbers were written.
 fn any_record(dice: &mut Dice) -> (String, Map<String, Value>) {
-    let mut members = vec![(
-        r#""kode""#.to_owned(),
-        dice.pick(&["\"9901\"", "\"99.01.01\"", "9901011001", "\"\\u00399\\u00301\""]).to_owned(),
-    )];
     let mut literals = Map::new();
+    let code = dice.pick(&["\"9901\"", "\"99.01.01\"", "9901011001", "\"\\u00399\\u00301\""]);
+    if !code.starts_with('"') {
+        literals.insert("kode".to_owned(), code.into());
+    }
+    let mut members = vec![(r#""kode""#.to_owned(), code.to_owned())];
     for field in FIELDS.into_iter().chain(UNNAMED) {
         if dice.below(4) == 0 {
             continue;

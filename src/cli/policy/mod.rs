@@ -226,9 +226,15 @@ impl RoleReport {
 fn describe(action: &Action) -> String {
     match action {
         Action::Fixed(text) => format!("fixed({text:?})"),
-        Action::Keep | Action::Drop | Action::Mask(_) | Action::Year | Action::Age { .. } | Action::Token => {
-            action.to_string()
-        }
+        Action::Keep
+        | Action::Drop
+        | Action::Mask(_)
+        | Action::Letters { .. }
+        | Action::Year
+        | Action::Age { .. }
+        | Action::AgeBand { .. }
+        | Action::Area { .. }
+        | Action::Token => action.to_string(),
     }
 }
 
