@@ -25,7 +25,9 @@ pub use field::{FieldName, FieldNameError};
 pub use media::{MediaType, MediaTypeError};
 pub use party::Party;
 pub use person::{Nik, Nkk};
-pub use plan::{Action, CopyKey, FieldRule, Format, Formulas, LETTERS_MAX, Mask, MaskPlan, Records, RowArea};
+pub use plan::{
+    Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Records, RowArea,
+};
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;
 pub use scope::{Role, Scope};

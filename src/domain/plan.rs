@@ -171,6 +171,27 @@ pub struct MaskPlan {
     /// At most one rule for a name; emitted names are distinct too. The policy checker sees to both.
     pub fields: Vec<FieldRule>,
     pub row_area: RowArea,
+    /// No field leaves under its name beside it; the policy checker sees to that too.
+    pub kode_ganda: Option<KodeGanda>,
+}
+
+/// An added last column, by which rows of one number are found within one copy: a code of the NIK in the field
+/// `of`, under the key of the copy; null where that is not 16 digits. The field itself may stay behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KodeGanda {
+    pub of: FieldName,
+}
+
+impl KodeGanda {
+    /// The column's name in every copy.
+    pub const NAME: &'static str = "kode_ganda";
+}
+
+/// As the ledger holds it: `kode_ganda(nik)`.
+impl fmt::Display for KodeGanda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", Self::NAME, self.of)
+    }
 }
 
 /// The secret of one copy, from which its tokens are made.

@@ -14,7 +14,9 @@ use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef};
-use crate::domain::{Action, Ask, Determination, FieldName, MaskPlan, Method, Party, RowArea, Tps, Wilayah};
+use crate::domain::{
+    Action, Ask, Determination, FieldName, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah,
+};
 use crate::identity::Requester;
 
 /// Western Indonesian Time, by which a policy's days are counted wherever in the country one asks.
@@ -159,7 +161,12 @@ impl Grant {
     /// Dropped fields are not among them.
     pub fn given(&self) -> Vec<(FieldName, String)> {
         let left = self.plan.fields.iter().filter(|rule| rule.action != Action::Drop);
-        left.map(|rule| (rule.emitted().clone(), rule.action.to_string())).collect()
+        let added = self
+            .plan
+            .kode_ganda
+            .iter()
+            .filter_map(|added| Some((KodeGanda::NAME.parse().ok()?, added.to_string())));
+        left.map(|rule| (rule.emitted().clone(), rule.action.to_string())).chain(added).collect()
     }
 
     fn route(&self) -> &Route {
@@ -217,6 +224,7 @@ impl PolicySet {
             format: route.format.clone(),
             fields: rule.fields.clone(),
             row_area: RowArea { field: route.row_area.clone(), within: area },
+            kode_ganda: rule.kode_ganda.clone(),
         };
         Ok(Grant { requester, ask, area, plan, policy: Arc::clone(policy), route: index })
     }
@@ -304,6 +312,7 @@ row_area = "kode_tps"
 [[role]]
 role = "partai"
 level = "kabkota"
+kode_ganda = { of = "nik" }
 [role.fields]
 nik = { action = "mask", first = 6 }
 tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
@@ -495,7 +504,7 @@ nama = "keep"
         let grant = set.decide(party(), ask("GET /dpt/990101.csv?halaman=2"), NOON_S).unwrap();
         let given: Vec<String> =
             grant.given().iter().map(|(name, action)| format!("{name} {action}")).collect();
-        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14)"]);
+        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14)", "kode_ganda kode_ganda(nik)"]);
         assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
         assert_eq!(grant.plan().row_area.within.as_str(), "990101");
         assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");

@@ -47,6 +47,7 @@ impl Policy {
             format: route.format.clone(),
             fields: rule.fields.clone(),
             row_area: RowArea { field: route.row_area.clone(), within },
+            kode_ganda: rule.kode_ganda.clone(),
         })
     }
 }

@@ -9,6 +9,8 @@
 //! nik = { action = "mask", first = 12 }
 //! tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
 //! ```
+//!
+//! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them.
 
 use std::ops::Range;
 
@@ -19,10 +21,13 @@ use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{Action, FieldName, FieldRule, LETTERS_MAX, Level, Mask, Role};
+use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role};
 
 /// Names under which sources hold a NIK or an NKK.
 pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
+
+/// Names under which sources hold an NKK.
+const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
 
 /// Years of a band: a narrower one is an age, a wider one says nothing.
 const WIDTHS: std::ops::RangeInclusive<u8> = 2..=50;
@@ -36,6 +41,7 @@ pub struct RoleRule {
     pub role: Role,
     pub level: Level,
     pub fields: Vec<FieldRule>,
+    pub kode_ganda: Option<KodeGanda>,
 }
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
@@ -48,7 +54,10 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "role", example: "\"partai\"" },
     Key { name: "level", example: "\"kabkota\"" },
     Key { name: "fields", example: "{ nama = \"keep\" }" },
+    Key { name: "kode_ganda", example: "{ of = \"nik\" }" },
 ];
+
+const GANDA_KEYS: &[Key] = &[Key { name: "of", example: "\"nik\"" }];
 
 #[derive(Clone, Copy)]
 enum Word {
@@ -124,7 +133,33 @@ pub(super) fn read(
         keys.need_text("level", problems).and_then(|text| word("level", &text, &read_levels(), problems));
     keys.need("fields", problems);
     let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
-    Some(RoleRule { role: role?, level: level?, fields: fields? })
+    let kode_ganda = read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
+    Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda })
+}
+
+/// The added column, if there is one.
+fn read_ganda(role: &Keys<'_>, fields: &[FieldRule], problems: &mut Problems<'_>) -> Option<KodeGanda> {
+    let table = role.table("kode_ganda", problems)?;
+    let keys = Keys::open(table.value, table.span.clone(), "`kode_ganda`", GANDA_KEYS, problems);
+    let text = keys.need_text("of", problems)?;
+    let of = read_name("the name after `of`", &text, problems)?;
+    let mut sound = true;
+    if NKK_NAMES.iter().any(|number| text.value.eq_ignore_ascii_case(number)) {
+        problems.push(
+            Problem::at(text.span, "equal family cards would show who lives together")
+                .help("write `kode_ganda = { of = \"nik\" }`: voters are doubled by their NIK"),
+        );
+        sound = false;
+    }
+    let leaves = |rule: &&FieldRule| rule.action != Action::Drop;
+    if let Some(rule) = fields.iter().filter(leaves).find(|rule| rule.emitted().as_str() == KodeGanda::NAME) {
+        problems.push(
+            Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(rule.name.as_str())))
+                .help("give the field another name by `as`, or drop it"),
+        );
+        sound = false;
+    }
+    sound.then_some(KodeGanda { of })
 }
 
 fn read_fields(

@@ -140,6 +140,20 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("masks that join", "[[role]]", "[[role]]\nrole = \"bawaslu\"\nlevel = \"kabkota\"\nfields = { nik = { action = \"mask\", last = 4 } }\n\n[[role]]", &["29:1 two masks of `nik` together show more than each; first at line 22; one shows the first 0 and last 4 digits, the other the first 6 and last 0 ? hide the same digits from all recipients; one may hide more at the same end"]),
         ("an age in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age\"", &[r#"24:17 `age` for `tanggal_lahir` needs a date `at` and a name `as` ? write `{ action = "age", at = 2024-02-14, as = "usia" }`"#]),
         ("an age without a day or name", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\" }", &[r#"24:17 `age` has no `as` ? add `as = "usia"`"#, "24:17 `age` has no `at` ? add `at = 2024-02-14`"]),
+        ("an impossible day", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-30, as = \"usia\" }", &["24:40 not TOML: invalid date, expected day between 01 and 29 ? see https://toml.io for how strings, dates and tables are written"]),
+        ("a fixed text with a number", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "99.0101.451290.0003" }"#, &[r#"23:35 the fixed text holds 16 digits in a row, which no copy may show ? write a short word such as `"-"`"#]),
+        ("a fixed text with a line break", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "a\nb" }"#, &[r#"23:35 the fixed text holds a control character ? write a short word such as `"-"`"#]),
+        ("a string without an end", r#"version = "1""#, r#"version = "1"#, &[r#"6:13 not TOML: invalid basic string, expected `"` ? see https://toml.io for how strings, dates and tables are written"#]),
+        ("half a line", r#"version = "1""#, "version", &["6:8 not TOML: key with no value, expected `=` ? see https://toml.io for how strings, dates and tables are written"]),
+        ("a table twice", "[[route]]", "[policy]\n[[route]]", &["12:2 `policy` is given twice ? keep one of the two"]),
+    ];
+    check_wrong(cases);
+}
+
+#[test]
+fn wrong_settings_of_actions_and_of_the_added_column_are_refused_with_place_and_remedy() {
+    #[rustfmt::skip]
+    let cases: &[(&str, &str, &str, &[&str])] = &[
         ("an age band in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age_band\"", &[r#"24:17 `age_band` for `tanggal_lahir` needs a date `at`, a `width` and a name `as` ? write `{ action = "age_band", at = 2024-02-14, width = 10, as = "kelompok_usia" }`"#]),
         ("an age band without its settings", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\" }", &[r#"24:17 `age_band` has no `as` ? add `as = "usia"`"#, "24:17 `age_band` has no `at` ? add `at = 2024-02-14`", "24:17 `age_band` has no `width` ? add `width = 10`"]),
         ("an age band of one year", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\", at = 2024-02-14, width = 1, as = \"usia\" }", &["24:65 a band is 2 to 50 years wide ? write `width = 10`, or `age` for the age itself"]),
@@ -152,13 +166,19 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("a mask of many letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 4 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
         ("a mask of no letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 0 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
         ("letters that are no number", r#"nama = "keep""#, r#"nama = { action = "mask", letters = "1" }"#, &["23:37 `letters` is not a whole number from 0 ? write it like `letters = 1`"]),
-        ("an impossible day", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-30, as = \"usia\" }", &["24:40 not TOML: invalid date, expected day between 01 and 29 ? see https://toml.io for how strings, dates and tables are written"]),
-        ("a fixed text with a number", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "99.0101.451290.0003" }"#, &[r#"23:35 the fixed text holds 16 digits in a row, which no copy may show ? write a short word such as `"-"`"#]),
-        ("a fixed text with a line break", r#"nama = "keep""#, r#"nama = { action = "fixed", text = "a\nb" }"#, &[r#"23:35 the fixed text holds a control character ? write a short word such as `"-"`"#]),
-        ("a string without an end", r#"version = "1""#, r#"version = "1"#, &[r#"6:13 not TOML: invalid basic string, expected `"` ? see https://toml.io for how strings, dates and tables are written"#]),
-        ("half a line", r#"version = "1""#, "version", &["6:8 not TOML: key with no value, expected `=` ? see https://toml.io for how strings, dates and tables are written"]),
-        ("a table twice", "[[route]]", "[policy]\n[[route]]", &["12:2 `policy` is given twice ? keep one of the two"]),
+        ("an added column that is no table", "[role.fields]", "kode_ganda = true\n[role.fields]", &[r#"22:14 `kode_ganda` is a table, and this is of type boolean ? write it like `kode_ganda = { of = "nik" }`"#]),
+        ("an added column of nothing", "[role.fields]", "kode_ganda = {}\n[role.fields]", &[r#"22:14 `kode_ganda` has no `of` ? add `of = "nik"`"#]),
+        ("an added column with a name of its own", "[role.fields]", "kode_ganda = { of = \"nik\", as = \"kode\" }\n[role.fields]", &["22:28 `kode_ganda` has no key `as` ? known here: `of`"]),
+        ("an added column of a malformed field", "[role.fields]", "kode_ganda = { of = \"nomor nik\" }\n[role.fields]", &["22:21 the name after `of` is malformed: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does; names of another form never leave"]),
+        ("an added column of the family card", "[role.fields]", "kode_ganda = { of = \"No_KK\" }\n[role.fields]", &[r#"22:21 equal family cards would show who lives together ? write `kode_ganda = { of = "nik" }`: voters are doubled by their NIK"#]),
+        ("an added column under a name that is taken", "[role.fields]\nnama = \"keep\"", "kode_ganda = { of = \"nik\" }\n[role.fields]\nnama = { action = \"keep\", as = \"kode_ganda\" }", &["22:14 `nama` leaves as `kode_ganda` too ? give the field another name by `as`, or drop it"]),
+        ("an added column beside fields that are wrong", "[role.fields]\nnama = \"keep\"", "kode_ganda = { of = \"nik\" }\n[role.fields]\nnama = \"kep\"", &["24:8 `action` cannot be `kep` ? did you mean `keep`?"]),
+        ("a parameter that asks by the number of the added column", "\n[[role]]\nrole = \"partai\"", "[route.parameters]\nidentitas = \"number\"\n\n[[role]]\nkode_ganda = { of = \"identitas\" }\nrole = \"partai\"", &["19:1 the parameter `identitas` asks by a field that is hidden ? remove it: who may try values learns the hidden field"]),
     ];
+    check_wrong(cases);
+}
+
+fn check_wrong(cases: &[(&str, &str, &str, &[&str])]) {
     for (name, old, new, expected) in cases {
         assert!(RIGHT.contains(old), "{name}: the text to change is there");
         let wrong = RIGHT.replacen(old, new, 1);
@@ -422,8 +442,8 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
     let manual = include_str!("../../docs/policy.md");
     let examples: Vec<&str> =
         manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [whole, route, role] = examples[..] else { panic!("three examples, not {}", examples.len()) };
-    let all = format!("{whole}\n{route}\n{role}");
+    let [whole, route, role, ganda] = examples[..] else { panic!("four examples, not {}", examples.len()) };
+    let all = format!("{whole}\n{route}\n{role}\n{ganda}");
     assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
     let rules: Vec<&str> = manual
         .lines()

@@ -7,6 +7,7 @@
 use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{self, Lookalikes, Rules};
@@ -56,7 +57,7 @@ impl Csv {
             rules: Rules::new(plan, key, &quote),
             columns: None,
             is_lone: false,
-            cells: Cells::default(),
+            cells: Cells { ganda: Ganda::new(plan, key), ..Cells::default() },
         }
     }
 
@@ -137,11 +138,16 @@ impl Csv {
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
         }
+        if self.cells.ganda.is_some() {
+            splice.write_to(separator);
+            splice.append(&[self.delimiter]);
+            splice.append(Ganda::NAME);
+        }
         splice.write_to(end);
         let leaves = |place: &&Option<usize>| {
             place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
         };
-        self.is_lone = columns.iter().filter(leaves).count() == 1;
+        self.is_lone = columns.iter().filter(leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
         Ok(end)
     }
@@ -169,6 +175,9 @@ impl Row<'_> {
         let mut marks = Marks::default();
         let mut pos = 0;
         let mut separator = 0;
+        if let Some(ganda) = &mut cells.ganda {
+            ganda.begin();
+        }
         for (at, place) in columns.iter().enumerate() {
             let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
                 Some(cell) => cell,
@@ -177,6 +186,9 @@ impl Row<'_> {
             let rule = place.map(|place| self.rules.at(place));
             if rule.is_some_and(|rule| rule.is_area) {
                 cells.check_area(window, cell, self.within)?;
+            }
+            if rule.is_some_and(|rule| rule.is_ganda) {
+                cells.see_ganda(window, cell, tally);
             }
             match rule.map(|rule| &rule.order) {
                 Some(Order::Keep) => {
@@ -202,6 +214,11 @@ impl Row<'_> {
             match (cell.next, at + 1 == columns.len()) {
                 (Next::Cell, false) => {}
                 (Next::Row(line_end), true) => {
+                    if let Some(ganda) = &cells.ganda {
+                        splice.write_to(cell.end);
+                        splice.append(&[self.delimiter]);
+                        splice.append(ganda.code().unwrap_or_default());
+                    }
                     splice.write_to(cell.end + line_end);
                     return Ok(cell.end + line_end);
                 }
@@ -222,9 +239,17 @@ struct Cells {
     /// The last code found inside the area.
     accepted: Vec<u8>,
     plain: Vec<u8>,
+    ganda: Option<Ganda>,
 }
 
 impl Cells {
+    fn see_ganda(&mut self, window: Window<'_>, cell: Cell, tally: &mut Tally) {
+        if let Some(mut ganda) = self.ganda.take() {
+            ganda.see(Seen::Text(self.content(window, cell)), tally);
+            self.ganda = Some(ganda);
+        }
+    }
+
     fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<(), Stop> {
         let mut accepted = std::mem::take(&mut self.accepted);
         let code = self.content(window, cell);

@@ -3,7 +3,7 @@
 //! Every case runs under all cuts. A case that fails also states what was handed on before. It is one long file
 //! because the families are read, and compared with each other, as one list.
 
-use crate::domain::{Action, Format, Formulas, Mask, MaskPlan, Records};
+use crate::domain::{Action, Format, Formulas, KodeGanda, Mask, MaskPlan, Records};
 
 use super::harness::{array, csv, envelope, name, plan, rule, run, run_all_cuts, standard};
 use super::{Coding, Limits, Problem, RedactError};
@@ -723,6 +723,132 @@ fn tokens_are_equal_for_equal_values_only_and_differ_by_field() {
     let in_csv = token(csv(), "kode,nik\n9901,\"A, \"\"B\"\"\"\n");
     let in_json = token(Format::Json(Records::Object), r#"{"kode":"9901","nik":"\u0041, \"B\""}"#);
     assert_eq!(in_json, format!("{{\"nik\":\"{}\"}}", in_csv.lines().nth(1).unwrap()));
+}
+
+/// The standard orders with the added column, of the NIK.
+fn with_ganda(format: Format) -> MaskPlan {
+    MaskPlan { kode_ganda: Some(KodeGanda { of: name("nik") }), ..standard(format) }
+}
+
+#[test]
+fn an_added_column_is_equal_for_equal_numbers_only() {
+    let code = r#""kode_ganda":"R4H5QEBJRHGOJJAY""#; // as another program computed it
+    let cases = [
+        (
+            "last",
+            r#""kode":"9901","nik":"9901014512900003""#,
+            r#""kode":"9901","nik":"990101**********","#,
+            code,
+            0,
+        ),
+        (
+            "first",
+            r#""nik":"9901014512900003","kode":"9901" "#,
+            r#""nik":"990101**********","kode":"9901" ,"#,
+            code,
+            0,
+        ),
+        (
+            "number",
+            r#""nik":9901014512900003,"kode":"9901""#,
+            r#""nik":"990101**********","kode":"9901","#,
+            code,
+            0,
+        ),
+        (
+            "escaped",
+            r#""kode":"9901","n\u0069k":"\u0039901014512900003""#,
+            r#""kode":"9901","n\u0069k":"990101**********","#,
+            code,
+            0,
+        ),
+        ("absent", r#""kode":"9901""#, r#""kode":"9901","#, r#""kode_ganda":null"#, 0),
+        ("null", r#""kode":"9901","nik":null"#, r#""kode":"9901","nik":null,"#, r#""kode_ganda":null"#, 0),
+        ("empty", r#""kode":"9901","nik":"""#, r#""kode":"9901","nik":"","#, r#""kode_ganda":null"#, 0),
+        // Counted once for the mask and once for the code.
+        (
+            "dotted",
+            r#""kode":"9901","nik":"99.0101.451290.0003""#,
+            r#""kode":"9901","nik":"****","#,
+            r#""kode_ganda":null"#,
+            2,
+        ),
+        (
+            "list",
+            r#""kode":"9901","nik":["9901014512900003"]"#,
+            r#""kode":"9901","nik":"****","#,
+            r#""kode_ganda":null"#,
+            2,
+        ),
+        (
+            "of the source",
+            r#""kode":"9901","kode_ganda":"9901014512900003""#,
+            r#""kode":"9901","#,
+            r#""kode_ganda":null"#,
+            0,
+        ),
+        (
+            "dropped at the end",
+            r#""kode":"9901","alamat":"JL KENANGA 7""#,
+            r#""kode":"9901","#,
+            r#""kode_ganda":null"#,
+            0,
+        ),
+    ];
+    for (name, members, shown, code, unreadable) in cases {
+        let record = format!("{{{members}}}");
+        let copy = format!("{{{shown}{code}}}");
+        for (format, body, expected) in [
+            (Format::Json(Records::Object), record.clone(), copy.clone()),
+            (array(), format!("[{record} , {record}]"), format!("[{copy} , {copy}]")),
+            (Format::Ndjson, format!("{record}\r\n{record}"), format!("{copy}\r\n{copy}")),
+        ] {
+            let outcome =
+                run_all_cuts(&with_ganda(format), Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!((outcome.verdict, outcome.output), (Ok(()), expected), "{name}");
+            assert_eq!(outcome.tally.unreadable, unreadable * outcome.tally.rows_out, "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_added_column_stands_last_and_needs_no_other() {
+    check(
+        &with_ganda(csv()),
+        &[
+            (
+                "rows",
+                "nik,alamat,kode,nkk\r\n9901014512900003,A,9901,1\r\n\"9901014512900003\",B,9901,2\r\n,C,9901,3\r\n1,D,9901,",
+                Whole(
+                    "nik,kode,kode_ganda\r\n990101**********,9901,R4H5QEBJRHGOJJAY\r\n990101**********,9901,R4H5QEBJRHGOJJAY\r\n,9901,\r\n****,9901,",
+                ),
+            ),
+            ("no such column", "kode,nama\n9901,A\n", Whole("kode,nama,kode_ganda\n9901,A,\n")),
+            ("a ragged row", "kode,nik\n9901,1,2\n", Stopped("ragged_row", 0, "kode,nik,kode_ganda\n")),
+        ],
+    );
+    // The field may stay behind, and then its column is not there.
+    let alone = MaskPlan {
+        kode_ganda: Some(KodeGanda { of: name("nik") }),
+        ..plan(csv(), vec![rule("nama", Action::Keep)])
+    };
+    check(
+        &alone,
+        &[(
+            "dropped",
+            "nik,nama,kode\n9901014512900003,,9901\n",
+            Whole("nama,kode_ganda\n,R4H5QEBJRHGOJJAY\n"),
+        )],
+    );
+    let alone = MaskPlan { format: Format::Ndjson, fields: vec![rule("tetap", Action::Keep)], ..alone };
+    check(
+        &alone,
+        &[(
+            "alone",
+            r#"{ "nik":"9901014512900003", "kode":"9901"}"#,
+            Whole(r#"{"kode_ganda":"R4H5QEBJRHGOJJAY"}"#),
+        )],
+    );
 }
 
 #[test]

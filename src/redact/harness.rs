@@ -19,7 +19,7 @@ pub(super) fn rule(of: &str, action: Action) -> FieldRule {
 
 pub(super) fn plan(format: Format, fields: Vec<FieldRule>) -> MaskPlan {
     let row_area = RowArea { field: name("kode"), within: "9901".parse().unwrap() };
-    MaskPlan { format, fields, row_area }
+    MaskPlan { format, fields, row_area, kode_ganda: None }
 }
 
 /// The orders for role `partai`.

@@ -248,7 +248,7 @@ fn write_band(years: i16, width: i16, room: &mut Room) -> &[u8] {
 }
 
 /// The first 80 bits in base32 (RFC 4648), which are 16 characters.
-fn base32(bytes: &[u8], room: &mut Room) {
+pub(super) fn base32(bytes: &[u8], room: &mut Room) {
     for (five, eight) in bytes.chunks_exact(5).zip(room.chunks_exact_mut(8)) {
         let mut bits = five.iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
         for place in eight.iter_mut().rev() {

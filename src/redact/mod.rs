@@ -26,6 +26,7 @@ use crate::domain::{CopyKey, MaskPlan};
 mod coding;
 mod csv;
 mod error;
+mod ganda;
 mod guess;
 mod gzip;
 mod json;

@@ -6,6 +6,7 @@
 use crate::domain::{CopyKey, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::ganda::Ganda;
 use super::guess::{Ease, Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{Lookalikes, Rules};
@@ -20,6 +21,7 @@ pub(super) struct Objects {
     within: Wilayah,
     pub scanner: Scanner,
     pub values: Values,
+    ganda: Option<Ganda>,
     guesses: Guesses,
 }
 
@@ -37,6 +39,7 @@ impl Objects {
             within: plan.row_area.within,
             scanner: Scanner::new(limits.depth_max),
             values: Values::default(),
+            ganda: Ganda::new(plan, key),
             guesses: Guesses::default(),
         }
     }
@@ -53,6 +56,9 @@ impl Objects {
         self.scanner.begin();
         let mut splice = Splice::new(window.bytes, at, out);
         self.guesses.begin();
+        if let Some(ganda) = &mut self.ganda {
+            ganda.begin();
+        }
         let mut has_area = false;
         let first = at + 1;
         // Where the member's text begins, its comma included.
@@ -77,6 +83,9 @@ impl Objects {
             if rule.is_some_and(|rule| rule.is_area) {
                 self.values.check_area(window, value, &self.within)?;
                 has_area = true;
+            }
+            if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_some_and(|rule| rule.is_ganda)) {
+                ganda.see(self.values.see(window, value), tally);
             }
             match rule.map(|rule| (rule, &rule.order)) {
                 Some((rule, Order::Keep)) => {
@@ -107,6 +116,10 @@ impl Objects {
         }
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
+        }
+        if let Some(ganda) = &self.ganda {
+            splice.write_to(end);
+            write_ganda(ganda, &mut splice);
         }
         splice.write_to(end + 1);
         tally.rows_out += 1;
@@ -174,6 +187,7 @@ impl Objects {
         let ease = match rule.map(|place| self.rules.at(place)) {
             _ if is_near => Ease::None,
             None => Ease::Drop,
+            Some(rule) if rule.is_ganda => Ease::None,
             Some(rule) => match (&rule.order, rule.is_area) {
                 (Order::Keep, is_area) if rule.renamed.is_none() => {
                     if is_area {
@@ -201,6 +215,20 @@ impl Objects {
             self.guesses.learn(&window.bytes[from..value_at], is_first, meaning);
         }
         Ok(Some(meaning))
+    }
+}
+
+/// Writes the added member behind all others.
+fn write_ganda(ganda: &Ganda, splice: &mut Splice<'_>) {
+    splice.append(if splice.has_let_out() { b",\"" } else { b"\"" });
+    splice.append(Ganda::NAME);
+    match ganda.code() {
+        Some(code) => {
+            splice.append(b"\":\"");
+            splice.append(code);
+            splice.append(b"\"");
+        }
+        None => splice.append(b"\":null"),
     }
 }
 

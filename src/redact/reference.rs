@@ -3,6 +3,7 @@
 //!
 //! A case is made from one number, which a failure prints.
 
+use aws_lc_rs::hmac;
 use csv::{ReaderBuilder, WriterBuilder};
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::domain::random::next_u64;
-use crate::domain::{Action, FieldRule, Format, Formulas, Level, Mask, MaskPlan, Records};
+use crate::domain::{Action, FieldRule, Format, Formulas, KodeGanda, Level, Mask, MaskPlan, Records};
 
 use super::harness::{NIK, NKK, array, assert_silent, name, plan, rule, run, standard};
 use super::{Coding, Limits};
@@ -75,7 +76,20 @@ fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
     }
     // Something must leave, or a CSV body would be refused.
     fields.push(rule("tetap", Action::Keep));
-    plan(format, fields)
+    let kode_ganda = (dice.below(2) == 0).then(|| KodeGanda { of: name("nik") });
+    MaskPlan { kode_ganda, ..plan(format, fields) }
+}
+
+/// The code of a number under the key of the harness, spelt out bit by bit.
+fn ganda(text: &str) -> Option<String> {
+    Regex::new("^[0-9]{16}$").unwrap().is_match(text).then(|| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let tag = hmac::sign(&key, format!("salinan kode_ganda v1\0{text}").as_bytes());
+        let bits: Vec<u8> =
+            tag.as_ref()[..10].iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        let five = |bits: &[u8]| bits.iter().fold(0, |number, bit| number * 2 + usize::from(*bit));
+        bits.chunks(5).map(|bits| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[five(bits)])).collect()
+    })
 }
 
 /// Covers long numbers by a pattern instead of a pass.
@@ -164,6 +178,11 @@ fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<St
             }
         };
         copy.insert(rule.emitted().to_string(), fresh);
+    }
+    if let Some(added) = &plan.kode_ganda {
+        let of = added.of.as_str();
+        let text = record.get(of).and_then(Value::as_str).or(literals.get(of).and_then(Value::as_str));
+        copy.insert(KodeGanda::NAME.to_owned(), text.and_then(ganda).map_or(Value::Null, Value::String));
     }
     Value::Object(copy)
 }
@@ -312,6 +331,8 @@ fn compare_csv(seed: u64) {
     let mut expected = vec![
         header.iter().filter_map(|field| Some(rule_of(field)?.emitted().to_string())).collect::<Vec<_>>(),
     ];
+    let has_ganda = plan.kode_ganda.is_some();
+    expected[0].extend(has_ganda.then(|| KodeGanda::NAME.to_owned()));
     for row in &rows {
         let cells = header.iter().zip(row).filter_map(|(field, cell)| {
             let rule = rule_of(field)?;
@@ -321,7 +342,9 @@ fn compare_csv(seed: u64) {
                 action => shown(action, Some(cell), true).unwrap_or_default(),
             })
         });
-        expected.push(cells.collect());
+        let nik = header.iter().zip(row).find(|(field, _)| **field == "nik").map(|(_, cell)| *cell);
+        let added = has_ganda.then(|| nik.and_then(ganda).unwrap_or_default());
+        expected.push(cells.chain(added).collect());
     }
     assert_eq!(found, expected);
 }
