@@ -15,6 +15,7 @@ pub mod plan;
 pub mod random;
 pub mod release;
 pub mod scope;
+pub mod sweep;
 pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};
@@ -31,4 +32,5 @@ pub use plan::{
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;
 pub use scope::{Role, Scope};
+pub use sweep::{Found, Pattern, PatternError, Sweep};
 pub use wilayah::{Level, Tps, Wilayah, WilayahError};

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::field::FieldName;
+use super::sweep::Sweep;
 use super::wilayah::{Level, Wilayah};
 
 /// How the source's body is built; the copy leaves in the same form.
@@ -173,6 +174,7 @@ pub struct MaskPlan {
     pub row_area: RowArea,
     /// No field leaves under its name beside it; the policy checker sees to that too.
     pub kode_ganda: Option<KodeGanda>,
+    pub sweep: Sweep,
 }
 
 /// An added last column, by which rows of one number are found within one copy: a code of the NIK in the field

@@ -225,6 +225,7 @@ impl PolicySet {
             fields: rule.fields.clone(),
             row_area: RowArea { field: route.row_area.clone(), within: area },
             kode_ganda: rule.kode_ganda.clone(),
+            sweep: rule.sweep.clone(),
         };
         Ok(Grant { requester, ask, area, plan, policy: Arc::clone(policy), route: index })
     }

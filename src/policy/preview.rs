@@ -48,6 +48,7 @@ impl Policy {
             fields: rule.fields.clone(),
             row_area: RowArea { field: route.row_area.clone(), within },
             kode_ganda: rule.kode_ganda.clone(),
+            sweep: rule.sweep.clone(),
         })
     }
 }

@@ -10,7 +10,8 @@
 //! tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
 //! ```
 //!
-//! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them.
+//! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them;
+//! `sweep = "abort"` and `patterns = ['08[0-9]{8,11}']` say what is looked for in kept values and what follows.
 
 use std::ops::Range;
 
@@ -21,7 +22,9 @@ use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role};
+use crate::domain::{
+    Action, FieldName, FieldRule, Found, KodeGanda, LETTERS_MAX, Level, Mask, Pattern, Role, Sweep,
+};
 
 /// Names under which sources hold a NIK or an NKK.
 pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
@@ -42,6 +45,7 @@ pub struct RoleRule {
     pub level: Level,
     pub fields: Vec<FieldRule>,
     pub kode_ganda: Option<KodeGanda>,
+    pub sweep: Sweep,
 }
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
@@ -55,7 +59,14 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "level", example: "\"kabkota\"" },
     Key { name: "fields", example: "{ nama = \"keep\" }" },
     Key { name: "kode_ganda", example: "{ of = \"nik\" }" },
+    Key { name: "sweep", example: "\"abort\"" },
+    Key { name: "patterns", example: "['08[0-9]{8,11}']" },
 ];
+
+const FOUND: &[(&str, Found)] = &[("mask", Found::Mask), ("abort", Found::Abort)];
+
+/// Each pattern is looked for in every kept value.
+const PATTERNS_MAX: usize = 16;
 
 const GANDA_KEYS: &[Key] = &[Key { name: "of", example: "\"nik\"" }];
 
@@ -134,7 +145,34 @@ pub(super) fn read(
     keys.need("fields", problems);
     let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
     let kode_ganda = read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
-    Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda })
+    let sweep = read_sweep(&keys, problems);
+    Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda, sweep: sweep? })
+}
+
+fn read_sweep(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Sweep> {
+    let found = match role.text("sweep", problems) {
+        Some(text) => word("sweep", &text, FOUND, problems),
+        None => role.get("sweep").is_none().then(Found::default),
+    };
+    let Some(list) = role.get("patterns") else { return Some(Sweep { found: found?, patterns: Vec::new() }) };
+    let texts = role.need_texts("patterns", problems)?;
+    if texts.len() > PATTERNS_MAX {
+        problems.push(
+            Problem::at(list.span(), format!("the role has more than {PATTERNS_MAX} patterns"))
+                .help("join some by `|`; each is looked for in every kept value"),
+        );
+    }
+    let mut patterns = Vec::new();
+    for text in texts {
+        match text.value.parse::<Pattern>() {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => problems.push(
+                Problem::at(text.span, format!("the pattern {error}"))
+                    .help("write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"),
+            ),
+        }
+    }
+    Some(Sweep { found: found?, patterns })
 }
 
 /// The added column, if there is one.

@@ -166,6 +166,11 @@ fn wrong_settings_of_actions_and_of_the_added_column_are_refused_with_place_and_
         ("a mask of many letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 4 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
         ("a mask of no letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 0 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
         ("letters that are no number", r#"nama = "keep""#, r#"nama = { action = "mask", letters = "1" }"#, &["23:37 `letters` is not a whole number from 0 ? write it like `letters = 1`"]),
+        ("an unknown word for the sweep", "[role.fields]", "sweep = \"drop\"\n[role.fields]", &["22:9 `sweep` cannot be `drop` ? known here: `mask`, `abort`"]),
+        ("a sweep that is no word", "[role.fields]", "sweep = true\n[role.fields]", &[r#"22:9 `sweep` is a string, and this is of type boolean ? write it like `sweep = "abort"`"#]),
+        ("patterns that are no list", "[role.fields]", "patterns = 'a'\n[role.fields]", &["22:12 `patterns` is a list of strings, and this is of type string ? write it like `patterns = ['08[0-9]{8,11}']`"]),
+        ("a pattern that is none", "[role.fields]", "patterns = ['a', '(a', 'a*', '(?=a)']\n[role.fields]", &["22:18 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:24 the pattern finds nothing at all ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:30 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"]),
+        ("many patterns", "[role.fields]", "patterns = ['a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p','q']\n[role.fields]", &["22:12 the role has more than 16 patterns ? join some by `|`; each is looked for in every kept value"]),
         ("an added column that is no table", "[role.fields]", "kode_ganda = true\n[role.fields]", &[r#"22:14 `kode_ganda` is a table, and this is of type boolean ? write it like `kode_ganda = { of = "nik" }`"#]),
         ("an added column of nothing", "[role.fields]", "kode_ganda = {}\n[role.fields]", &[r#"22:14 `kode_ganda` has no `of` ? add `of = "nik"`"#]),
         ("an added column with a name of its own", "[role.fields]", "kode_ganda = { of = \"nik\", as = \"kode\" }\n[role.fields]", &["22:28 `kode_ganda` has no key `as` ? known here: `of`"]),
@@ -442,8 +447,10 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
     let manual = include_str!("../../docs/policy.md");
     let examples: Vec<&str> =
         manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [whole, route, role, ganda] = examples[..] else { panic!("four examples, not {}", examples.len()) };
-    let all = format!("{whole}\n{route}\n{role}\n{ganda}");
+    let [whole, route, role, ganda, sweep] = examples[..] else {
+        panic!("five examples, not {}", examples.len())
+    };
+    let all = format!("{whole}\n{route}\n{role}\n{ganda}\n{sweep}");
     assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
     let rules: Vec<&str> = manual
         .lines()

@@ -13,6 +13,7 @@ use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{self, Lookalikes, Rules};
 use super::splice::Splice;
 use super::stream::Window;
+use super::sweep::Sweeper;
 use super::{Tally, sweep};
 
 pub(super) struct Csv {
@@ -57,7 +58,12 @@ impl Csv {
             rules: Rules::new(plan, key, &quote),
             columns: None,
             is_lone: false,
-            cells: Cells { ganda: Ganda::new(plan, key), ..Cells::default() },
+            cells: Cells {
+                delimiter,
+                ganda: Ganda::new(plan, key),
+                sweeper: Sweeper::new(plan),
+                ..Cells::default()
+            },
         }
     }
 
@@ -240,6 +246,8 @@ struct Cells {
     accepted: Vec<u8>,
     plain: Vec<u8>,
     ganda: Option<Ganda>,
+    sweeper: Sweeper,
+    delimiter: u8,
 }
 
 impl Cells {
@@ -290,6 +298,9 @@ impl Cells {
         tally: &mut Tally,
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
+        if self.sweeper.has_patterns() {
+            return self.look_for_patterns(window, cell, formulas, tally);
+        }
         // Most cells are short and begin with a letter or a digit: neither a number nor a formula.
         if written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric) {
             return Ok(false);
@@ -316,7 +327,10 @@ impl Cells {
             return Stop::bad(cell.start, Problem::InvalidUtf8);
         };
         self.fresh.clear();
-        let runs = sweep::cover(text, &mut self.fresh);
+        let runs = self.sweeper.cover(text, &mut self.fresh);
+        if runs > 0 && self.sweeper.aborts() {
+            return Stop::bad(cell.start, Problem::SweepFound);
+        }
         tally.swept += runs;
         if is_formula {
             if runs == 0 {
@@ -325,6 +339,35 @@ impl Cells {
             self.fresh.insert(usize::from(cell.is_quoted), b'\'');
         }
         Ok(is_formula || runs > 0)
+    }
+
+    /// Patterns are looked for in what the cell says; a cell that has one is written anew.
+    fn look_for_patterns(
+        &mut self,
+        window: Window<'_>,
+        cell: Cell,
+        formulas: Formulas,
+        tally: &mut Tally,
+    ) -> Result<bool, Stop> {
+        let sweeper = std::mem::take(&mut self.sweeper);
+        let mut swept = Vec::new();
+        let Ok(text) = std::str::from_utf8(self.content(window, cell)) else {
+            return Stop::bad(cell.start, Problem::InvalidUtf8);
+        };
+        let found = sweeper.cover(text, &mut swept);
+        if found > 0 && sweeper.aborts() {
+            return Stop::bad(cell.start, Problem::SweepFound);
+        }
+        self.sweeper = sweeper;
+        if found == 0 {
+            return self.look(&window.bytes[cell.start..cell.end], cell, formulas, tally);
+        }
+        if formulas == Formulas::Abort && begins_formula(&swept) {
+            return Stop::bad(cell.start, Problem::FormulaCell);
+        }
+        tally.swept += found;
+        self.fresh = write_cell(&String::from_utf8_lossy(&swept), self.delimiter, formulas);
+        Ok(true)
     }
 
     /// What the cell says, quotes undone.

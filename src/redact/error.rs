@@ -47,6 +47,8 @@ pub enum Problem {
     BareCarriageReturn,
     #[error("a cell would be read as a formula")]
     FormulaCell,
+    #[error("a kept value holds what the sweep looks for")]
+    SweepFound,
     #[error("the text ends too early")]
     Truncated,
     #[error("the delimiter of the plan cannot part cells")]
@@ -109,6 +111,7 @@ impl Problem {
             Self::StrayQuote => "stray_quote",
             Self::BareCarriageReturn => "bare_carriage_return",
             Self::FormulaCell => "formula_cell",
+            Self::SweepFound => "sweep_found",
             Self::Truncated => "truncated",
             Self::Delimiter => "delimiter",
             Self::BadGzip => "bad_gzip",

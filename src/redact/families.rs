@@ -3,7 +3,7 @@
 //! Every case runs under all cuts. A case that fails also states what was handed on before. It is one long file
 //! because the families are read, and compared with each other, as one list.
 
-use crate::domain::{Action, Format, Formulas, KodeGanda, Mask, MaskPlan, Records};
+use crate::domain::{Action, Format, Formulas, Found, KodeGanda, Mask, MaskPlan, Records, Sweep};
 
 use super::harness::{array, csv, envelope, name, plan, rule, run, run_all_cuts, standard};
 use super::{Coding, Limits, Problem, RedactError};
@@ -848,6 +848,78 @@ fn an_added_column_stands_last_and_needs_no_other() {
             r#"{ "nik":"9901014512900003", "kode":"9901"}"#,
             Whole(r#"{"kode_ganda":"R4H5QEBJRHGOJJAY"}"#),
         )],
+    );
+}
+
+#[test]
+fn the_policy_may_look_for_more_and_may_end_the_pass() {
+    let sweep =
+        |found| Sweep { found, patterns: vec!["08[0-9]{8,11}".parse().unwrap(), "Q\"+".parse().unwrap()] };
+    let masks = |format| MaskPlan { sweep: sweep(Found::Mask), ..standard(format) };
+    let cases = [
+        ("text", r#""telp 0812345678 ya""#, r#""telp **** ya""#, 1),
+        ("short", r#""0812345678""#, r#""****""#, 1),
+        ("escaped", r#""\u0030812345678\n""#, r#""****\n""#, 1),
+        ("number", "10812345678", r#""1****""#, 1),
+        ("with a run", r#""0812345678/9901014512900003""#, r#""****/****************""#, 2),
+        ("quotes", r#""Q\"\"Q""#, r#""****Q""#, 1),
+        ("nothing", r#""081234\u0041""#, r#""081234\u0041""#, 0),
+        ("boolean", "true", "true", 0),
+    ];
+    for (name, value, shown, swept) in cases {
+        let record = |value| format!(r#"{{"kode":"9901","nama":{value}}}"#);
+        for (format, open, close) in [(Format::Ndjson, "", ""), (array(), "[", "]")] {
+            let body = format!("{open}{}{close}", record(value));
+            let outcome = run_all_cuts(&masks(format), Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!(
+                (outcome.verdict, outcome.output),
+                (Ok(()), format!("{open}{}{close}", record(shown))),
+                "{name}"
+            );
+            assert_eq!(outcome.tally.swept, swept, "{name}");
+        }
+    }
+    check(
+        &masks(csv()),
+        &[(
+            "cells",
+            "kode,nama\n9901,0812345678\n9901,\"a, 0812345678\"\n9901,\"Q\"\"\"\"Q\"\n9901,=0812345678\n9901,=1\n9901,\n9901,9901014512900003\n",
+            Whole(
+                "kode,nama\n9901,****\n9901,\"a, ****\"\n9901,****Q\n9901,'=****\n9901,'=1\n9901,\n9901,****************\n",
+            ),
+        )],
+    );
+    let aborts = |format| MaskPlan { sweep: sweep(Found::Abort), ..standard(format) };
+    check(
+        &aborts(Format::Ndjson),
+        &[
+            (
+                "pattern",
+                "{\"kode\":\"9901\"}\n{\"kode\":\"9901\",\"nama\":\"0812345678\"}",
+                Stopped("sweep_found", 1, "{\"kode\":\"9901\"}\n"),
+            ),
+            ("run", r#"{"kode":"9901","nama":"9901 0145 1290 0003"}"#, Stopped("sweep_found", 0, "")),
+            (
+                "in what is hidden",
+                r#"{"kode":"9901","nik":"9901014512900003","alamat":"0812345678"}"#,
+                Whole(r#"{"kode":"9901","nik":"990101**********"}"#),
+            ),
+        ],
+    );
+    check(
+        &MaskPlan { sweep: Sweep { found: Found::Abort, patterns: Vec::new() }, ..standard(csv()) },
+        &[
+            (
+                "run",
+                "kode,nama\n9901,A\n9901,9901014512900003\n",
+                Stopped("sweep_found", 1, "kode,nama\n9901,A\n"),
+            ),
+            ("short", "kode,nama\n9901,0812345678\n", Whole("kode,nama\n9901,0812345678\n")),
+        ],
+    );
+    check(
+        &aborts(csv()),
+        &[("pattern", "kode,nama\n9901,\"0812345678\"\n", Stopped("sweep_found", 0, "kode,nama\n"))],
     );
 }
 

@@ -13,6 +13,7 @@ use super::rules::{Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
 use super::splice::Splice;
 use super::stream::Window;
+use super::sweep::Sweeper;
 use super::{Limits, Tally, sweep};
 
 pub(super) struct Objects {
@@ -38,7 +39,7 @@ impl Objects {
             rules,
             within: plan.row_area.within,
             scanner: Scanner::new(limits.depth_max),
-            values: Values::default(),
+            values: Values { sweeper: Sweeper::new(plan), ..Values::default() },
             ganda: Ganda::new(plan, key),
             guesses: Guesses::default(),
         }
@@ -189,6 +190,7 @@ impl Objects {
             None => Ease::Drop,
             Some(rule) if rule.is_ganda => Ease::None,
             Some(rule) => match (&rule.order, rule.is_area) {
+                (Order::Keep, _) if self.values.sweeper.has_patterns() => Ease::None,
                 (Order::Keep, is_area) if rule.renamed.is_none() => {
                     if is_area {
                         Ease::Area { is_kept: true }
@@ -241,6 +243,7 @@ pub(super) struct Values {
     accepted: Vec<u8>,
     plain: Vec<u8>,
     swept: Vec<u8>,
+    sweeper: Sweeper,
 }
 
 impl Values {
@@ -291,20 +294,25 @@ impl Values {
             Kind::Text { is_escaped } => is_escaped,
         };
         // Escapes may stand for digits, so the cheap look is not for them.
-        if !is_escaped && !sweep::may_hold(&window.bytes[value.start..value.end]) {
+        if !is_escaped && !self.sweeper.may_hold(&window.bytes[value.start..value.end]) {
             return Ok(false);
         }
         self.swept.clear();
         let mut swept = std::mem::take(&mut self.swept);
+        let sweeper = std::mem::take(&mut self.sweeper);
         let runs = match self.see(window, value) {
             Seen::Text(text) | Seen::Number(text) => {
                 let Ok(text) = std::str::from_utf8(text) else {
                     return Stop::bad(value.start, Problem::InvalidUtf8);
                 };
-                sweep::cover(text, &mut swept)
+                sweeper.cover(text, &mut swept)
             }
             Seen::Null | Seen::Bool(_) | Seen::Container => 0,
         };
+        if runs > 0 && sweeper.aborts() {
+            return Stop::bad(value.start, Problem::SweepFound);
+        }
+        self.sweeper = sweeper;
         if runs > 0 {
             tally.swept += runs;
             self.fresh.clear();
