@@ -27,7 +27,8 @@ pub use media::{MediaType, MediaTypeError};
 pub use party::Party;
 pub use person::{Nik, Nkk};
 pub use plan::{
-    Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Records, RowArea,
+    Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Outside, Records,
+    RowArea,
 };
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;

@@ -163,6 +163,17 @@ impl FieldRule {
 pub struct RowArea {
     pub field: FieldName,
     pub within: Wilayah,
+    pub outside: Outside,
+}
+
+/// What becomes of a row outside the area. One that does not say where it belongs always aborts the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outside {
+    /// The copy is aborted: the source gave what was not asked for.
+    #[default]
+    Abort,
+    /// The row stays behind and is counted.
+    Withhold,
 }
 
 /// The orders for one copy. A field that no rule names stays behind.

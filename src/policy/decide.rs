@@ -223,7 +223,7 @@ impl PolicySet {
         let plan = MaskPlan {
             format: route.format.clone(),
             fields: rule.fields.clone(),
-            row_area: RowArea { field: route.row_area.clone(), within: area },
+            row_area: RowArea { field: route.row_area.clone(), within: area, outside: route.outside },
             kode_ganda: rule.kode_ganda.clone(),
             sweep: rule.sweep.clone(),
         };

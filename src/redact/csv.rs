@@ -4,7 +4,7 @@
 //! guessed: a quote inside a bare cell, text behind a closing quote, a carriage return without its line feed,
 //! a NUL, a row of another length than the header each end the pass.
 
-use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
+use crate::domain::{CopyKey, Formulas, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
 use super::ganda::Ganda;
@@ -20,6 +20,7 @@ pub(super) struct Csv {
     delimiter: u8,
     formulas: Formulas,
     within: Wilayah,
+    outside: Outside,
     rules: Rules,
     /// For each column the place of its rule; set by the header.
     columns: Option<Vec<Option<usize>>>,
@@ -55,6 +56,7 @@ impl Csv {
             delimiter,
             formulas,
             within: plan.row_area.within,
+            outside: plan.row_area.outside,
             rules: Rules::new(plan, key, &quote),
             columns: None,
             is_lone: false,
@@ -74,16 +76,23 @@ impl Csv {
         match &self.columns {
             None => self.header(window, out, tally),
             Some(columns) => {
+                let (len_before, tally_before) = (out.len(), *tally);
                 tally.rows_in += 1;
                 let row = Row {
                     delimiter: self.delimiter,
                     formulas: self.formulas,
                     within: &self.within,
+                    outside: self.outside,
                     rules: &self.rules,
                     is_lone: self.is_lone,
                 };
                 let end = row.write(columns, &mut self.cells, window, out, tally)?;
-                tally.rows_out += 1;
+                if self.cells.is_withheld {
+                    out.truncate(len_before);
+                    *tally = Tally::withheld(tally_before);
+                } else {
+                    tally.rows_out += 1;
+                }
                 Ok(end)
             }
         }
@@ -164,6 +173,7 @@ struct Row<'a> {
     delimiter: u8,
     formulas: Formulas,
     within: &'a Wilayah,
+    outside: Outside,
     rules: &'a Rules,
     is_lone: bool,
 }
@@ -181,6 +191,7 @@ impl Row<'_> {
         let mut marks = Marks::default();
         let mut pos = 0;
         let mut separator = 0;
+        cells.is_withheld = false;
         if let Some(ganda) = &mut cells.ganda {
             ganda.begin();
         }
@@ -190,8 +201,12 @@ impl Row<'_> {
                 None => cell(window, pos, self.delimiter)?,
             };
             let rule = place.map(|place| self.rules.at(place));
-            if rule.is_some_and(|rule| rule.is_area) {
-                cells.check_area(window, cell, self.within)?;
+            let is_area = rule.is_some_and(|rule| rule.is_area);
+            if is_area && !cells.check_area(window, cell, self.within)? {
+                if self.outside == Outside::Abort {
+                    return Stop::bad(cell.start, Problem::RowOutsideArea);
+                }
+                cells.is_withheld = true;
             }
             if rule.is_some_and(|rule| rule.is_ganda) {
                 cells.see_ganda(window, cell, tally);
@@ -248,6 +263,8 @@ struct Cells {
     ganda: Option<Ganda>,
     sweeper: Sweeper,
     delimiter: u8,
+    /// Whether the row lies outside the area and is to be withheld.
+    is_withheld: bool,
 }
 
 impl Cells {
@@ -258,7 +275,8 @@ impl Cells {
         }
     }
 
-    fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<(), Stop> {
+    /// Whether the row's code lies inside the area.
+    fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<bool, Stop> {
         let mut accepted = std::mem::take(&mut self.accepted);
         let code = self.content(window, cell);
         if code.is_empty() {
@@ -266,13 +284,14 @@ impl Cells {
         }
         if accepted != code {
             if !within.contains_code(code) {
-                return Stop::bad(cell.start, Problem::RowOutsideArea);
+                self.accepted = accepted;
+                return Ok(false);
             }
             accepted.clear();
             accepted.extend_from_slice(code);
         }
         self.accepted = accepted;
-        Ok(())
+        Ok(true)
     }
 
     fn change(&mut self, change: &Change, window: Window<'_>, cell: Cell, tally: &mut Tally) {

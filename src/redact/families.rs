@@ -3,7 +3,9 @@
 //! Every case runs under all cuts. A case that fails also states what was handed on before. It is one long file
 //! because the families are read, and compared with each other, as one list.
 
-use crate::domain::{Action, Format, Formulas, Found, KodeGanda, Mask, MaskPlan, Records, Sweep};
+use crate::domain::{
+    Action, Format, Formulas, Found, KodeGanda, Mask, MaskPlan, Outside, Records, RowArea, Sweep,
+};
 
 use super::harness::{array, csv, envelope, name, plan, rule, run, run_all_cuts, standard};
 use super::{Coding, Limits, Problem, RedactError};
@@ -416,6 +418,81 @@ fn a_row_must_say_that_it_lies_in_the_area() {
             ("inside", r#"[{"kode":"9901","nama":"A"}]"#, Whole(r#"[{"nama":"A"}]"#)),
             ("outside", r#"[{"nama":"A","kode":"33"}]"#, Stopped("row_outside_area", 0, "[")),
         ],
+    );
+}
+
+/// The standard orders, with rows outside the area withheld.
+fn withholding(format: Format) -> MaskPlan {
+    let plan = standard(format);
+    MaskPlan { row_area: RowArea { outside: Outside::Withhold, ..plan.row_area }, ..plan }
+}
+
+#[test]
+fn rows_outside_the_area_may_stay_behind_and_are_counted() {
+    let inside = r#"{"kode":"9901","nama":"A"}"#;
+    let outside = r#"{"kode":"9902","nama":"KENANGA 9901014512900003","nik":1,"NIK":2}"#;
+    // Which of three records lie outside, and how the array is written then.
+    let cases = [
+        ([false, false, false], "[ IN , IN\n,IN ]"),
+        ([true, false, false], "[ IN\n,IN ]"),
+        ([false, true, false], "[ IN\n,IN ]"),
+        ([false, false, true], "[ IN , IN ]"),
+        ([true, true, false], "[IN ]"),
+        ([true, false, true], "[ IN ]"),
+        ([true, true, true], "[ ]"),
+    ];
+    for (are_outside, written) in cases {
+        let [one, two, three] = are_outside.map(|is_outside| if is_outside { outside } else { inside });
+        let withheld = are_outside.iter().filter(|is_outside| **is_outside).count() as u64;
+        let array_text = format!("[ {one} , {two}\n,{three} ]");
+        let array_copy = written.replace("IN", inside);
+        let cut = |from: usize| format!("{inside}\r\n").repeat(from);
+        let rows = are_outside.map(|is_outside| if is_outside { "=B,9902\r\n" } else { "A,9901\r\n" });
+        let kept = 3 - usize::try_from(withheld).unwrap();
+        for (format, body, expected) in [
+            (array(), array_text.clone(), array_copy.clone()),
+            (
+                envelope(),
+                format!("{{\"data\":{array_text},\"total\":3}}"),
+                format!("{{\"data\":{array_copy},\"total\":3}}"),
+            ),
+            (Format::Ndjson, format!("{one}\r\n {two}\r\n{three}\r\n").replace("\n {", "\n{"), cut(kept)),
+            (
+                csv(),
+                format!("nama,kode\r\n{}", rows.concat()),
+                format!("nama,kode\r\n{}", "A,9901\r\n".repeat(kept)),
+            ),
+        ] {
+            let outcome =
+                run_all_cuts(&withholding(format), Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!((outcome.verdict, outcome.output), (Ok(()), expected), "{are_outside:?}");
+            let tally = super::Tally {
+                rows_in: 3,
+                rows_out: kept as u64,
+                rows_withheld: withheld,
+                ..super::Tally::default()
+            };
+            assert_eq!(outcome.tally, tally, "{are_outside:?}");
+        }
+    }
+    let strict = [
+        ("no area", r#"[{"nama":"A"}]"#, Stopped("row_area_missing", 0, "[")),
+        ("an area that is none", r#"[{"kode":null}]"#, Stopped("row_area_missing", 0, "[")),
+        ("no code", r#"[{"kode":"KENANGA"},{"kode":"9901"}]"#, Whole(r#"[{"kode":"9901"}]"#)),
+        ("wrong outside", r#"[{"kode":"33","x":1,"x":2}]"#, Stopped("duplicate_key", 0, "[")),
+        ("wrong behind it", r#"[{"kode":"33"} {"kode":"9901"}]"#, Stopped("syntax", 0, "[")),
+        ("a comma behind it", r#"[{"kode":"33"},]"#, Stopped("syntax", 0, "[")),
+    ];
+    check(&withholding(array()), &strict);
+    check(
+        &withholding(Format::Ndjson),
+        &[("rest", "{\"kode\":\"33\"} x\n", Stopped("trailing_bytes", 0, ""))],
+    );
+    check(&withholding(csv()), &[("ragged", "kode,nama\n33,A,B\n", Stopped("ragged_row", 0, "kode,nama\n"))]);
+    // A text of one record would be none without it.
+    check(
+        &withholding(Format::Json(Records::Object)),
+        &[("one", r#"{"kode":"33"}"#, Stopped("row_outside_area", 0, ""))],
     );
 }
 

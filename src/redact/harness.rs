@@ -1,7 +1,7 @@
 //! For the tests: runs a body through the redactor under every cut, and reads the output as an attacker would.
 
 use crate::domain::{
-    Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Records, RowArea, Sweep,
+    Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Outside, Records, RowArea, Sweep,
 };
 
 use super::{Coding, Limits, RedactError, Redacted, Redactor, Tally};
@@ -18,7 +18,7 @@ pub(super) fn rule(of: &str, action: Action) -> FieldRule {
 }
 
 pub(super) fn plan(format: Format, fields: Vec<FieldRule>) -> MaskPlan {
-    let row_area = RowArea { field: name("kode"), within: "9901".parse().unwrap() };
+    let row_area = RowArea { field: name("kode"), within: "9901".parse().unwrap(), outside: Outside::Abort };
     MaskPlan { format, fields, row_area, kode_ganda: None, sweep: Sweep::default() }
 }
 

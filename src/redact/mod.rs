@@ -78,12 +78,21 @@ pub struct Tally {
     pub rows_in: u64,
     /// Records handed on.
     pub rows_out: u64,
+    /// Records left out because they lie outside the area. Nothing else is counted of them.
+    pub rows_withheld: u64,
     /// Runs of 16 or more digits found in kept values and covered.
     pub swept: u64,
     /// Values hidden whole because their type or shape was not the expected one.
     pub unreadable: u64,
     /// Names no rule knows that look like one a rule knows: `NIK`, ` nik`, `no_nik`. They stayed behind.
     pub near_misses: u64,
+}
+
+impl Tally {
+    /// The count after a record that is withheld, from that before it.
+    fn withheld(before: Self) -> Self {
+        Self { rows_in: before.rows_in + 1, rows_withheld: before.rows_withheld + 1, ..before }
+    }
 }
 
 /// Bytes that may leave. Only this module puts any in.

@@ -3,7 +3,7 @@
 //! Names are compared decoded and leave as they were written, unless the rule gives another. The row's area is
 //! checked on the way; a row without one, or outside, ends the pass.
 
-use crate::domain::{CopyKey, MaskPlan, Wilayah};
+use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
 use super::ganda::Ganda;
@@ -20,6 +20,9 @@ pub(super) struct Objects {
     rules: Rules,
     lookalikes: Lookalikes,
     within: Wilayah,
+    pub outside: Outside,
+    /// Whether the last record lies outside the area and was not written.
+    pub is_withheld: bool,
     pub scanner: Scanner,
     pub values: Values,
     ganda: Option<Ganda>,
@@ -38,6 +41,8 @@ impl Objects {
             lookalikes: Lookalikes::new(rules.names()),
             rules,
             within: plan.row_area.within,
+            outside: plan.row_area.outside,
+            is_withheld: false,
             scanner: Scanner::new(limits.depth_max),
             values: Values { sweeper: Sweeper::new(plan), ..Values::default() },
             ganda: Ganda::new(plan, key),
@@ -45,7 +50,7 @@ impl Objects {
         }
     }
 
-    /// Writes the record whose `{` is at `at` and returns its end.
+    /// Writes the record whose `{` is at `at`, unless it is withheld, and returns its end.
     pub fn record(
         &mut self,
         window: Window<'_>,
@@ -53,7 +58,9 @@ impl Objects {
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
+        let (len_before, tally_before) = (out.len(), *tally);
         tally.rows_in += 1;
+        self.is_withheld = false;
         self.scanner.begin();
         let mut splice = Splice::new(window.bytes, at, out);
         self.guesses.begin();
@@ -82,7 +89,12 @@ impl Objects {
             let rule = meaning.rule.map(|place| self.rules.at(place));
             let value = self.scanner.value(window, member + meaning.value_at)?;
             if rule.is_some_and(|rule| rule.is_area) {
-                self.values.check_area(window, value, &self.within)?;
+                if !self.values.check_area(window, value, &self.within)? {
+                    if self.outside == Outside::Abort {
+                        return Stop::bad(value.start, Problem::RowOutsideArea);
+                    }
+                    self.is_withheld = true;
+                }
                 has_area = true;
             }
             if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_some_and(|rule| rule.is_ganda)) {
@@ -117,6 +129,11 @@ impl Objects {
         }
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
+        }
+        if self.is_withheld {
+            out.truncate(len_before);
+            *tally = Tally::withheld(tally_before);
+            return Ok(end + 1);
         }
         if let Some(ganda) = &self.ganda {
             splice.write_to(end);
@@ -247,7 +264,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<(), Stop> {
+    /// Whether the row's code lies inside the area.
+    fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<bool, Stop> {
         let is_inside = match self.see(window, value) {
             Seen::Text(code) => within.contains_code(code),
             Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
@@ -256,13 +274,13 @@ impl Values {
             }
         };
         if !is_inside {
-            return Stop::bad(value.start, Problem::RowOutsideArea);
+            return Ok(false);
         }
         self.accepted.clear();
         if let Kind::Text { is_escaped: false } = value.kind {
             self.accepted.extend_from_slice(&window.bytes[value.start + 1..value.end - 1]);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn change(&mut self, change: &Change, window: Window<'_>, value: Value, tally: &mut Tally) {
