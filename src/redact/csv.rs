@@ -7,6 +7,7 @@
 use crate::domain::{CopyKey, Formulas, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::fields::Fields;
 use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
@@ -21,7 +22,8 @@ pub(super) struct Csv {
     formulas: Formulas,
     within: Wilayah,
     outside: Outside,
-    rules: Rules,
+    pub rules: Rules,
+    pub fields: Fields,
     /// For each column the place of its rule; set by the header.
     columns: Option<Vec<Option<usize>>>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
@@ -52,12 +54,14 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 impl Csv {
     pub fn new(delimiter: u8, formulas: Formulas, plan: &MaskPlan, key: &CopyKey) -> Self {
         let quote = |text: &str| write_cell(text, delimiter, formulas);
+        let rules = Rules::new(plan, key, &quote);
         Self {
             delimiter,
             formulas,
             within: plan.row_area.within,
             outside: plan.row_area.outside,
-            rules: Rules::new(plan, key, &quote),
+            fields: Fields::new(&rules),
+            rules,
             columns: None,
             is_lone: false,
             cells: Cells {
@@ -86,10 +90,13 @@ impl Csv {
                     rules: &self.rules,
                     is_lone: self.is_lone,
                 };
-                let end = row.write(columns, &mut self.cells, window, out, tally)?;
+                self.fields.begin();
+                let memory = (&mut self.cells, &mut self.fields);
+                let end = row.write(columns, memory, window, out, tally)?;
                 if self.cells.is_withheld {
                     out.truncate(len_before);
                     *tally = Tally::withheld(tally_before);
+                    self.fields.begin();
                 } else {
                     tally.rows_out += 1;
                 }
@@ -182,7 +189,7 @@ impl Row<'_> {
     fn write(
         &self,
         columns: &[Option<usize>],
-        cells: &mut Cells,
+        (cells, fields): (&mut Cells, &mut Fields),
         window: Window<'_>,
         out: &mut Vec<u8>,
         tally: &mut Tally,
@@ -208,6 +215,7 @@ impl Row<'_> {
                 }
                 cells.is_withheld = true;
             }
+            let before = *tally;
             if rule.is_some_and(|rule| rule.is_ganda) {
                 cells.see_ganda(window, cell, tally);
             }
@@ -223,12 +231,16 @@ impl Row<'_> {
                 Some(Order::Change(change)) => {
                     splice.let_out(cell.start);
                     cells.change(change, window, cell, tally);
+                    place.inspect(|place| fields.change(*place));
                     if self.is_lone && cells.fresh.is_empty() {
                         cells.fresh.extend_from_slice(b"\"\"");
                     }
                     splice.replace(cell.start, cell.end, &cells.fresh);
                 }
                 Some(Order::Drop) | None => splice.leave_out(separator, cell.end),
+            }
+            if let Some(place) = *place {
+                fields.note(place, &before, tally);
             }
             separator = cell.end;
             pos = cell.end + 1;

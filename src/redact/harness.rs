@@ -4,7 +4,7 @@ use crate::domain::{
     Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Outside, Records, RowArea, Sweep,
 };
 
-use super::{Coding, Limits, RedactError, Redacted, Redactor, Tally};
+use super::{Coding, FieldTally, Limits, RedactError, Redacted, Redactor, Tally};
 
 pub(super) const NIK: &str = "9901014512900003";
 pub(super) const NKK: &str = "9901010101010001";
@@ -52,6 +52,7 @@ pub(super) struct Outcome {
     pub output: String,
     pub verdict: Result<(), RedactError>,
     pub tally: Tally,
+    pub fields: Vec<(String, FieldTally)>,
 }
 
 pub(super) fn run<'a>(
@@ -79,7 +80,12 @@ pub(super) fn run<'a>(
     assert!(redactor.push(b"[", &mut out).is_err(), "nothing is taken after the end or an error");
     assert!(redactor.finish(&mut out).is_err());
     assert_eq!(out.len(), end);
-    Outcome { output: String::from_utf8(output).unwrap(), verdict, tally: *redactor.tally() }
+    Outcome {
+        output: String::from_utf8(output).unwrap(),
+        verdict,
+        tally: *redactor.tally(),
+        fields: redactor.fields(),
+    }
 }
 
 /// Bodies up to this length are tried with every pair of cuts.

@@ -18,7 +18,7 @@ pub(super) struct Json {
     envelope: Option<Envelope>,
     /// Whether a record of the array was let out.
     has_record: bool,
-    objects: Objects,
+    pub objects: Objects,
 }
 
 #[derive(Clone, Copy)]

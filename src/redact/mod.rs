@@ -26,6 +26,7 @@ use crate::domain::{CopyKey, MaskPlan};
 mod coding;
 mod csv;
 mod error;
+mod fields;
 mod ganda;
 mod guess;
 mod gzip;
@@ -43,6 +44,7 @@ mod sweep;
 
 pub use coding::Coding;
 pub use error::{Problem, RedactError};
+pub use fields::FieldTally;
 
 use coding::{Decoder, Stopped};
 use stream::Stream;
@@ -174,6 +176,12 @@ impl Redactor {
         self.stream.tally()
     }
 
+    /// The counts by field, in the order of the plan. A row's area field and that of `kode_ganda` stand behind
+    /// the others where the plan does not name them.
+    pub fn fields(&self) -> Vec<(String, FieldTally)> {
+        self.stream.fields()
+    }
+
     fn judge(&mut self, stopped: Stopped, out: &mut Redacted) -> RedactError {
         match stopped {
             Stopped::Text(error) => error,
@@ -191,6 +199,8 @@ impl Redactor {
     }
 }
 
+#[cfg(test)]
+mod extras;
 #[cfg(test)]
 mod families;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::stream::Window;
 use super::{Limits, Tally};
 
 pub(super) struct Ndjson {
-    objects: Objects,
+    pub objects: Objects,
     is_begun: bool,
 }
 

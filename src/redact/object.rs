@@ -6,6 +6,7 @@
 use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::fields::Fields;
 use super::ganda::Ganda;
 use super::guess::{Ease, Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
@@ -17,7 +18,8 @@ use super::sweep::Sweeper;
 use super::{Limits, Tally, sweep};
 
 pub(super) struct Objects {
-    rules: Rules,
+    pub rules: Rules,
+    pub fields: Fields,
     lookalikes: Lookalikes,
     within: Wilayah,
     pub outside: Outside,
@@ -38,6 +40,7 @@ impl Objects {
         };
         let rules = Rules::new(plan, key, &quote);
         Self {
+            fields: Fields::new(&rules),
             lookalikes: Lookalikes::new(rules.names()),
             rules,
             within: plan.row_area.within,
@@ -64,6 +67,7 @@ impl Objects {
         self.scanner.begin();
         let mut splice = Splice::new(window.bytes, at, out);
         self.guesses.begin();
+        self.fields.begin();
         if let Some(ganda) = &mut self.ganda {
             ganda.begin();
         }
@@ -97,6 +101,7 @@ impl Objects {
                 }
                 has_area = true;
             }
+            let before = *tally;
             if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_some_and(|rule| rule.is_ganda)) {
                 ganda.see(self.values.see(window, value), tally);
             }
@@ -116,9 +121,13 @@ impl Objects {
                         splice.replace(name.start, name.end, renamed);
                     }
                     self.values.change(change, window, value, tally);
+                    meaning.rule.inspect(|place| self.fields.change(*place));
                     splice.replace(value.start, value.end, &self.values.fresh);
                 }
                 Some((_, Order::Drop)) | None => splice.leave_out(member, value.end),
+            }
+            if let Some(place) = meaning.rule {
+                self.fields.note(place, &before, tally);
             }
             member = value.end;
         };
@@ -133,6 +142,7 @@ impl Objects {
         if self.is_withheld {
             out.truncate(len_before);
             *tally = Tally::withheld(tally_before);
+            self.fields.begin();
             return Ok(end + 1);
         }
         if let Some(ganda) = &self.ganda {
