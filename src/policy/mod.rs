@@ -11,6 +11,7 @@
 mod check;
 mod decide;
 mod error;
+mod extras;
 mod preview;
 mod role;
 mod route;

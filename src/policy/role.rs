@@ -18,19 +18,15 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::extras;
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{
-    Action, FieldName, FieldRule, Found, KodeGanda, LETTERS_MAX, Level, Mask, Pattern, Role, Sweep,
-};
+use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep};
 
 /// Names under which sources hold a NIK or an NKK.
 pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
-
-/// Names under which sources hold an NKK.
-const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
 
 /// Years of a band: a narrower one is an age, a wider one says nothing.
 const WIDTHS: std::ops::RangeInclusive<u8> = 2..=50;
@@ -62,13 +58,6 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "sweep", example: "\"abort\"" },
     Key { name: "patterns", example: "['08[0-9]{8,11}']" },
 ];
-
-const FOUND: &[(&str, Found)] = &[("mask", Found::Mask), ("abort", Found::Abort)];
-
-/// Each pattern is looked for in every kept value.
-const PATTERNS_MAX: usize = 16;
-
-const GANDA_KEYS: &[Key] = &[Key { name: "of", example: "\"nik\"" }];
 
 #[derive(Clone, Copy)]
 enum Word {
@@ -144,60 +133,9 @@ pub(super) fn read(
         keys.need_text("level", problems).and_then(|text| word("level", &text, &read_levels(), problems));
     keys.need("fields", problems);
     let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
-    let kode_ganda = read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
-    let sweep = read_sweep(&keys, problems);
+    let kode_ganda = extras::read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
+    let sweep = extras::read_sweep(&keys, problems);
     Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda, sweep: sweep? })
-}
-
-fn read_sweep(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Sweep> {
-    let found = match role.text("sweep", problems) {
-        Some(text) => word("sweep", &text, FOUND, problems),
-        None => role.get("sweep").is_none().then(Found::default),
-    };
-    let Some(list) = role.get("patterns") else { return Some(Sweep { found: found?, patterns: Vec::new() }) };
-    let texts = role.need_texts("patterns", problems)?;
-    if texts.len() > PATTERNS_MAX {
-        problems.push(
-            Problem::at(list.span(), format!("the role has more than {PATTERNS_MAX} patterns"))
-                .help("join some by `|`; each is looked for in every kept value"),
-        );
-    }
-    let mut patterns = Vec::new();
-    for text in texts {
-        match text.value.parse::<Pattern>() {
-            Ok(pattern) => patterns.push(pattern),
-            Err(error) => problems.push(
-                Problem::at(text.span, format!("the pattern {error}"))
-                    .help("write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"),
-            ),
-        }
-    }
-    Some(Sweep { found: found?, patterns })
-}
-
-/// The added column, if there is one.
-fn read_ganda(role: &Keys<'_>, fields: &[FieldRule], problems: &mut Problems<'_>) -> Option<KodeGanda> {
-    let table = role.table("kode_ganda", problems)?;
-    let keys = Keys::open(table.value, table.span.clone(), "`kode_ganda`", GANDA_KEYS, problems);
-    let text = keys.need_text("of", problems)?;
-    let of = read_name("the name after `of`", &text, problems)?;
-    let mut sound = true;
-    if NKK_NAMES.iter().any(|number| text.value.eq_ignore_ascii_case(number)) {
-        problems.push(
-            Problem::at(text.span, "equal family cards would show who lives together")
-                .help("write `kode_ganda = { of = \"nik\" }`: voters are doubled by their NIK"),
-        );
-        sound = false;
-    }
-    let leaves = |rule: &&FieldRule| rule.action != Action::Drop;
-    if let Some(rule) = fields.iter().filter(leaves).find(|rule| rule.emitted().as_str() == KodeGanda::NAME) {
-        problems.push(
-            Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(rule.name.as_str())))
-                .help("give the field another name by `as`, or drop it"),
-        );
-        sound = false;
-    }
-    sound.then_some(KodeGanda { of })
 }
 
 fn read_fields(
@@ -286,7 +224,7 @@ fn is_number(name: &str) -> bool {
     NUMBER_NAMES.iter().any(|number| name.eq_ignore_ascii_case(number))
 }
 
-fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
+pub(super) fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
     let name = text.value.parse::<FieldName>();
     if let Err(error) = &name {
         problems.push(

@@ -1,4 +1,5 @@
-//! Wrong policies, each with all that is said about it; and the shipped ones, pinned.
+//! Wrong policies, each with all that is said about it; and the shipped ones, pinned. The list is in one piece, so
+//! that what is said of one thing can be compared with what is said of another.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
