@@ -145,13 +145,13 @@ fn server(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
     let chain = load_file(keys, "certificate", folder, problems, pem::certificates);
     let key = load_file(keys, "key", folder, problems, pem::private_key);
     let options = ServerOptions {
-        connections_max: count(keys, "connections_max", 1_024, problems),
-        handshake_timeout: wait(keys, "handshake_timeout_ms", 5_000, problems),
-        head_timeout: wait(keys, "head_timeout_ms", 10_000, problems),
-        idle_timeout: wait(keys, "idle_timeout_ms", 60_000, problems),
-        drain_timeout: wait(keys, "drain_timeout_ms", 30_000, problems),
+        connections_max: count(keys, "connections_max", problems),
+        handshake_timeout: wait(keys, "handshake_timeout_ms", problems),
+        head_timeout: wait(keys, "head_timeout_ms", problems),
+        idle_timeout: wait(keys, "idle_timeout_ms", problems),
+        drain_timeout: wait(keys, "drain_timeout_ms", problems),
     };
-    let stall_timeout = wait(keys, "stall_timeout_ms", 30_000, problems);
+    let stall_timeout = wait(keys, "stall_timeout_ms", problems);
     let tls = match server_config(chain?, key?) {
         Ok(tls) => tls,
         Err(error) => {
@@ -174,7 +174,7 @@ fn identity(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Opti
             help: "a key set is a JWKS of public keys, each with `kid` and `alg`: see `salinan token keys`",
         })
     });
-    let lifetime_max_s = number(keys, "lifetime_max_s", 86_400, 60..=2_592_000, problems);
+    let lifetime_max_s = number(keys, "lifetime_max_s", 60..=2_592_000, problems);
     let options = VerifierOptions::new(issuer?.value, audience?.value);
     Some(Verifier::new(set?, VerifierOptions { lifetime_max_s, ..options }))
 }
@@ -218,14 +218,12 @@ fn upstream(
     let options = UpstreamOptions {
         base: Uri::default(),
         roots: Vec::new(),
-        connect_timeout: wait(keys, "connect_timeout_ms", 3_000, problems),
-        head_timeout: wait(keys, "head_timeout_ms", 30_000, problems),
-        idle_timeout: wait(keys, "idle_timeout_ms", 30_000, problems),
-        requests_max: count(keys, "requests_max", 256, problems),
+        connect_timeout: wait(keys, "connect_timeout_ms", problems),
+        head_timeout: wait(keys, "head_timeout_ms", problems),
+        idle_timeout: wait(keys, "idle_timeout_ms", problems),
+        requests_max: count(keys, "requests_max", problems),
     };
-    let default = redact::Limits::default();
-    let record_bytes_max =
-        number(keys, "record_bytes_max", default.record_bytes_max as u64, 1_024..=16_777_216, problems);
+    let record_bytes_max = number(keys, "record_bytes_max", 1_024..=16_777_216, problems);
     let (url, roots) = (url?, roots?);
     if url.value.scheme_str() == Some("https") && roots.is_empty() {
         problems.push(
@@ -236,7 +234,7 @@ fn upstream(
     }
     let limits = redact::Limits {
         record_bytes_max: usize::try_from(record_bytes_max).unwrap_or(usize::MAX),
-        ..default
+        ..redact::Limits::default()
     };
     Some((UpstreamOptions { base: url.value, roots, ..options }, limits))
 }
@@ -259,7 +257,7 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         })
     });
     let master = load_file(keys, "master_key", folder, problems, pem::secret);
-    let append_deadline = wait(keys, "append_timeout_ms", 2_000, problems);
+    let append_deadline = wait(keys, "append_timeout_ms", problems);
     let directory = directory?;
     if !directory.value.is_dir() {
         problems.push(
@@ -273,16 +271,16 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
 }
 
 fn admission(keys: &Keys<'_>, problems: &mut Problems<'_>) -> AdmissionOptions {
-    let mut rate = |per_second: (&'static str, u64), burst: (&'static str, u64)| {
-        let mut read = |(name, default)| {
-            let value = number(keys, name, default, 1..=1_000_000, problems);
+    let mut rate = |per_second, burst| {
+        let mut read = |name| {
+            let value = number(keys, name, 1..=1_000_000, problems);
             u32::try_from(value).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
         };
         Rate { per_second: read(per_second), burst: read(burst) }
     };
     AdmissionOptions {
-        address: rate(("address_per_second", 20), ("address_burst", 100)),
-        party: rate(("party_per_second", 10), ("party_burst", 50)),
+        address: rate("address_per_second", "address_burst"),
+        party: rate("party_per_second", "party_burst"),
     }
 }
 
@@ -304,8 +302,8 @@ fn trace(keys: &Keys<'_>, problems: &mut Problems<'_>) -> TraceOptions {
     options
 }
 
-fn count(keys: &Keys<'_>, name: &'static str, default: u64, problems: &mut Problems<'_>) -> usize {
-    usize::try_from(number(keys, name, default, 1..=100_000, problems)).unwrap_or(usize::MAX)
+fn count(keys: &Keys<'_>, name: &'static str, problems: &mut Problems<'_>) -> usize {
+    usize::try_from(number(keys, name, 1..=100_000, problems)).unwrap_or(usize::MAX)
 }
 
 /// What a file that must be there holds; what is wrong with it is shown where it is named.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::document::{At, Key, Keys, Problem, Problems};
 
-/// Every table with its keys and an example of each.
+/// Every table with its keys. What stands beside a key that may be left out is its default; beside one that must
+/// be there, and beside `ca`, it is an example.
 pub const KEYS: &[(&str, &[Key])] = &[
     ("server", SERVER),
     ("identity", IDENTITY),
@@ -74,16 +75,16 @@ pub(super) const ADMISSION: &[Key] = &[
 ];
 
 pub(super) const TRACE: &[Key] =
-    &[Key { name: "format", example: "\"json\"" }, Key { name: "level", example: "\"info\"" }];
+    &[Key { name: "format", example: "\"text\"" }, Key { name: "level", example: "\"info\"" }];
 
-/// A whole number within limits, or its default.
+/// A whole number within limits, or the default that its table gives.
 pub(super) fn number(
     keys: &Keys<'_>,
     name: &'static str,
-    default: u64,
     limits: RangeInclusive<u64>,
     problems: &mut Problems<'_>,
 ) -> u64 {
+    let default = keys.example(name).parse().expect("the tables give every number a default");
     let Some(At { value, span }) = keys.number(name, problems) else { return default };
     if limits.contains(&value) {
         return value;
@@ -96,13 +97,8 @@ pub(super) fn number(
 }
 
 /// A time in milliseconds, from 1 ms to an hour.
-pub(super) fn wait(
-    keys: &Keys<'_>,
-    name: &'static str,
-    default: u64,
-    problems: &mut Problems<'_>,
-) -> Duration {
-    Duration::from_millis(number(keys, name, default, 1..=3_600_000, problems))
+pub(super) fn wait(keys: &Keys<'_>, name: &'static str, problems: &mut Problems<'_>) -> Duration {
+    Duration::from_millis(number(keys, name, 1..=3_600_000, problems))
 }
 
 /// A path of a key that must be there, meant from the folder of the file.

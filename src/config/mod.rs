@@ -6,6 +6,8 @@
 mod checked;
 mod file;
 mod pem;
+#[cfg(test)]
+mod tests;
 
 pub use checked::{Config, load};
 pub use file::KEYS;

@@ -68,7 +68,7 @@ impl<'t> Keys<'t> {
     pub fn need(&self, name: &'static str, problems: &mut Problems<'_>) -> Option<&'t Spanned<DeValue<'t>>> {
         let value = self.table.get(name);
         if value.is_none() {
-            self.missing(name, &format!("`{name}`"), &self.example(name), problems);
+            self.missing(name, &format!("`{name}`"), &self.line(name), problems);
         }
         value
     }
@@ -80,15 +80,19 @@ impl<'t> Keys<'t> {
         }
     }
 
-    fn example(&self, name: &str) -> String {
-        let example = self.known.iter().find(|key| key.name == name).map_or("", |key| key.example);
-        format!("`{name} = {example}`")
+    /// How to write the value of a key.
+    pub fn example(&self, name: &str) -> &'static str {
+        self.known.iter().find(|key| key.name == name).map_or("", |key| key.example)
+    }
+
+    fn line(&self, name: &str) -> String {
+        format!("`{name} = {}`", self.example(name))
     }
 
     pub fn wrong_type(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> Problem {
         let found = value.get_ref().type_str();
         Problem::at(value.span(), format!("`{name}` is {wanted}, and this is of type {found}"))
-            .help(format!("write it like {}", self.example(name)))
+            .help(format!("write it like {}", self.line(name)))
     }
 
     /// The text of a key that may be absent.
@@ -117,7 +121,7 @@ impl<'t> Keys<'t> {
         if number.is_none() {
             problems.push(
                 Problem::at(value.span(), format!("`{name}` is not a whole number from 0"))
-                    .help(format!("write it like {}", self.example(name))),
+                    .help(format!("write it like {}", self.line(name))),
             );
         }
         number.map(|number| At { value: number, span: value.span() })

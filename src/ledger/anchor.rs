@@ -1,7 +1,7 @@
 //! The anchor: the latest checkpoint in a file of its own, fsynced, outside the database.
 //!
 //! A database that is smaller than its anchor, or has another root at that size, is an old copy put back or a
-//! history written anew. The anchor follows the database by at most [`INTERVAL`]: it is written by a thread of
+//! history written anew. The anchor follows the database by at most `INTERVAL`: it is written by a thread of
 //! its own, so that no append waits for it.
 
 use std::fs::{self, File};
