@@ -251,6 +251,23 @@ async fn a_requester_that_leaves_or_stops_reading_is_cut_off_and_recorded() {
     // Whichever is noticed first: both are so.
     assert!(["requester_left", "source_silent"].contains(&closed.cause.as_deref().unwrap()));
 
+    // Leaves before the first byte.
+    proxy.source.answer(vec![
+        chunked(form.media_type()),
+        Step::Pause(Duration::from_millis(300)),
+        Step::Silence,
+    ]);
+    let opened = proxy.source.asked().len();
+    let connection = proxy.client().open(get(form.path(), &token)).await;
+    while proxy.source.asked().len() == opened {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let release = proxy.last_release();
+    drop(connection);
+    let closed = proxy.closing(&release).await;
+    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("requester_left")));
+    assert_eq!(closed.bytes, 0);
+
     // Stops reading.
     proxy.source.answer(endless.clone());
     let mut connection = proxy.client().open(get(form.path(), &token)).await;

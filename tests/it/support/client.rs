@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,8 +91,17 @@ impl Client {
     }
 
     pub async fn try_connect(&self, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut config =
-            ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth();
+        self.connect_with(rustls::DEFAULT_VERSIONS, protocol).await
+    }
+
+    pub async fn connect_with(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        protocol: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let stream = timeout(LIMIT, TcpStream::connect(self.address)).await??;
         let name = self.address.ip().into();
@@ -280,7 +289,7 @@ impl Connection {
 
     /// The next bytes; `false` when there are no more.
     pub async fn more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1_024];
+        let mut buffer = vec![0; 16 * 1_024];
         let read = timeout(LIMIT, self.stream.read(&mut buffer)).await.expect("bytes in time");
         let Ok(read @ 1..) = read else { return false };
         self.held.extend_from_slice(&buffer[..read]);

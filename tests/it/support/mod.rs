@@ -109,11 +109,6 @@ impl Proxy {
         };
     }
 
-    /// Shell words before the next start.
-    pub fn set_before(&mut self, before: Option<String>) {
-        self.setup.before = before;
-    }
-
     fn trace_file(&self) -> PathBuf {
         self.site.path(&format!("trace-{}.log", self.starts))
     }
@@ -129,13 +124,6 @@ impl Proxy {
 
     pub fn signal(&self, name: &str) {
         signal(self.id(), name);
-    }
-
-    /// Ends the process at once, as a power cut would.
-    pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     /// Tells it to stop and waits until it has.
