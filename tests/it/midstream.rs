@@ -120,7 +120,7 @@ async fn a_record_that_breaks_the_rules_in_the_middle_ends_the_copy_before_it() 
                 vec![chunk(row), chunk(form.row("AFTER", INSIDE, false)), chunk(form.tail()), last_chunk()],
             )
         };
-        let broken = [good[..good.len() - 12].as_bytes(), b"\xFF", good.as_bytes()].concat();
+        let broken = [&good.as_bytes()[..good.len() - 12], b"\xFF", good.as_bytes()].concat();
         let mut cases = vec![
             ("a row of another area", bad(&form.row("BADROW", OUTSIDE, false)), "row_outside_area", next),
             ("broken UTF-8", in_chunks(form, vec![chunk(broken), last_chunk()]), "invalid_utf8", next),
