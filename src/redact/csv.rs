@@ -9,7 +9,7 @@ use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
 use super::error::{Problem, Stop};
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{self, Lookalikes, Rules};
+use super::rules::{self, Ease, Lookalikes, Rules};
 use super::splice::Splice;
 use super::stream::Window;
 use super::{Tally, sweep};
@@ -19,11 +19,20 @@ pub(super) struct Csv {
     formulas: Formulas,
     within: Wilayah,
     rules: Rules,
-    /// For each column the place of its rule; set by the header.
-    columns: Option<Vec<Option<usize>>>,
+    /// Set by the header.
+    columns: Option<Vec<Column>>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
+}
+
+/// A column by its name in the header.
+struct Column {
+    /// The place of its rule.
+    place: Option<usize>,
+    ease: Ease,
+    /// How many columns from this one on have the same ease.
+    alike: usize,
 }
 
 /// A cell from `start` to `end`, its content inside the quotes it may have.
@@ -104,7 +113,7 @@ impl Csv {
             let hash = rules::hash(name);
             names.push(hash);
             let place = self.rules.place(hash, name);
-            columns.push(place);
+            columns.push(Column { place, ease: Ease::of(place.map(|place| self.rules.at(place))), alike: 1 });
             match place.map(|place| self.rules.at(place)) {
                 Some(rule) => {
                     has_area |= rule.is_area;
@@ -138,9 +147,14 @@ impl Csv {
             return Stop::bad(end, Problem::RowAreaMissing);
         }
         splice.write_to(end);
-        let leaves = |place: &&Option<usize>| {
-            place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
+        let leaves = |column: &&Column| {
+            column.place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
         };
+        for at in (1..columns.len()).rev() {
+            if columns[at - 1].ease == columns[at].ease {
+                columns[at - 1].alike += columns[at].alike;
+            }
+        }
         self.is_lone = columns.iter().filter(leaves).count() == 1;
         self.columns = Some(columns);
         Ok(end)
@@ -159,7 +173,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn write(
         &self,
-        columns: &[Option<usize>],
+        columns: &[Column],
         cells: &mut Cells,
         window: Window<'_>,
         out: &mut Vec<u8>,
@@ -167,14 +181,19 @@ impl Row<'_> {
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
         let mut marks = Marks::default();
-        let mut pos = 0;
-        let mut separator = 0;
-        for (at, place) in columns.iter().enumerate() {
+        // The column, and where its cell begins.
+        let (mut at, mut pos) = (0, 0);
+        loop {
+            self.hurry(columns, cells, window, &mut marks, &mut splice, (&mut at, &mut pos));
             let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
                 Some(cell) => cell,
-                None => cell(window, pos, self.delimiter)?,
+                None => {
+                    let cell = cell(window, pos, self.delimiter)?;
+                    marks.seek(cell.end + 1);
+                    cell
+                }
             };
-            let rule = place.map(|place| self.rules.at(place));
+            let rule = columns[at].place.map(|place| self.rules.at(place));
             if rule.is_some_and(|rule| rule.is_area) {
                 cells.check_area(window, cell, self.within)?;
             }
@@ -195,11 +214,11 @@ impl Row<'_> {
                     }
                     splice.replace(cell.start, cell.end, &cells.fresh);
                 }
-                Some(Order::Drop) | None => splice.leave_out(separator, cell.end),
+                Some(Order::Drop) | None => splice.leave_out(pos.saturating_sub(1), cell.end),
             }
-            separator = cell.end;
+            at += 1;
             pos = cell.end + 1;
-            match (cell.next, at + 1 == columns.len()) {
+            match (cell.next, at == columns.len()) {
                 (Next::Cell, false) => {}
                 (Next::Row(line_end), true) => {
                     splice.write_to(cell.end + line_end);
@@ -210,8 +229,66 @@ impl Row<'_> {
                 }
             }
         }
-        Stop::bad(pos, Problem::RaggedRow)
     }
+
+    /// Takes columns, but for the last, as long as their cells end in a delimiter and need no more than to be
+    /// kept or left out. `at` and `pos` are where it stopped.
+    #[inline]
+    fn hurry(
+        &self,
+        columns: &[Column],
+        cells: &Cells,
+        window: Window<'_>,
+        marks: &mut Marks,
+        splice: &mut Splice<'_>,
+        (at, pos): (&mut usize, &mut usize),
+    ) {
+        let last = columns.len() - 1;
+        if self.is_lone {
+            return;
+        }
+        let mut own = *marks;
+        while *at < last {
+            let Column { ease, alike, .. } = columns[*at];
+            let first = *pos;
+            let mut left = alike.min(last - *at);
+            while left > 0 {
+                let Some((end, true)) = own.look(window, self.delimiter) else { break };
+                let is_taken = match ease {
+                    Ease::Drop => true,
+                    Ease::Keep => is_plain(&window.bytes[*pos..end]),
+                    Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
+                    Ease::None => false,
+                };
+                if !is_taken || end > window.utf8_to {
+                    break;
+                }
+                own.pass();
+                *at += 1;
+                *pos = end + 1;
+                left -= 1;
+            }
+            if *pos > first {
+                let is_kept = matches!(ease, Ease::Keep | Ease::Area { is_kept: true });
+                if is_kept {
+                    splice.let_out(first);
+                } else {
+                    splice.leave_out(first.saturating_sub(1), *pos - 1);
+                }
+            }
+            if left > 0 {
+                break;
+            }
+        }
+        *marks = own;
+    }
+}
+
+/// Whether a cell without quotes can be neither a long number nor a formula: most are short and begin with a
+/// letter or a digit.
+#[inline]
+fn is_plain(written: &[u8]) -> bool {
+    written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric)
 }
 
 /// What cells become, and the memory that takes.
@@ -265,8 +342,7 @@ impl Cells {
         tally: &mut Tally,
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
-        // Most cells are short and begin with a letter or a digit: neither a number nor a formula.
-        if written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric) {
+        if is_plain(written) {
             return Ok(false);
         }
         self.look(written, cell, formulas, tally)
@@ -327,12 +403,13 @@ impl Cells {
 /// says nothing.
 #[inline]
 fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let end = marks.next(window, at, delimiter).filter(|end| *end <= window.utf8_to)?;
+    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to)?;
     let next = match window.bytes[end] {
+        _ if is_delimiter => Next::Cell,
         b'\n' => Next::Row(1),
-        byte if byte == delimiter => Next::Cell,
         _ => return None,
     };
+    marks.pass();
     Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
 }
 
