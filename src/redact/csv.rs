@@ -264,6 +264,8 @@ impl Row<'_> {
                     break;
                 }
                 own.pass();
+                #[cfg(test)]
+                HURRIED.set(HURRIED.get() + 1);
                 *at += 1;
                 *pos = end + 1;
                 left -= 1;
@@ -517,4 +519,57 @@ fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u8> {
         cell = format!("\"{cell}\"");
     }
     cell.into_bytes()
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// How many columns were passed over the fast way by this thread.
+    static HURRIED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{csv, run_all_cuts, standard};
+    use super::super::{Coding, Limits};
+    use super::HURRIED;
+
+    #[test]
+    fn a_row_among_long_ones_is_read_as_it_is_alone() {
+        const HEAD: &str = "x,nkk,nik,nama,alamat,y,tanggal_lahir,kode\n";
+        const LONG: &str =
+            "1,9901010101010001,9901014512900003,SITI CONTOH,JL KENANGA 7,,1990-12-05,9901011001001\n";
+        let plan = standard(csv());
+        let cases = [
+            ("as long", LONG, "990101**********,SITI CONTOH,1990,9901011001001\n"),
+            ("short", "1,2,,A,B,C,,9901\n", ",A,,9901\n"),
+            ("a quote", "1,\"2\",,\"A, \"\"B\"\"\",\"B\nC\",C,,\"9901\"\n", ",\"A, \"\"B\"\"\",,\"9901\"\n"),
+            ("a formula", "1,2,,=A,B,C,,9901\n", ",'=A,,9901\n"),
+            ("a number in a text", "1,2,,NO 9901014512900003,B,C,,9901\n", ",NO ****************,,9901\n"),
+            ("another line end", "1,2,,A,B,C,,9901\r\n", ",A,,9901\r\n"),
+            ("beyond ASCII", "1,2,,\u{e9}\u{20ac},B,C,,9901\n", ",\u{e9}\u{20ac},,9901\n"),
+        ];
+        let shown = "990101**********,SITI CONTOH,1990,9901011001001\n";
+        for (name, row, expected) in cases {
+            let before = HURRIED.get();
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            let head = "nik,nama,tahun_lahir,kode\n";
+            assert_eq!(found.output, format!("{head}{shown}{shown}{expected}{shown}{shown}"), "{name}");
+            assert!(HURRIED.get() > before, "{name}: the fast way was never taken");
+        }
+        let stopped = [
+            ("a cell less", "1,2,,A,B,C,9901\n", "ragged_row"),
+            ("a cell more", "1,2,,A,B,C,,9901,\n", "ragged_row"),
+            ("another area", "1,2,,A,B,C,,9902\n", "row_outside_area"),
+            ("no area", "1,2,,A,B,C,,\n", "row_area_missing"),
+            ("a quote in a cell", "1,2,,A\"B,B,C,,9901\n", "stray_quote"),
+            ("a NUL", "1,2,,A\0B,B,C,,9901\n", "control_character"),
+            ("half a line end", "1,2,,A,B,C\rD,,9901\n", "bare_carriage_return"),
+        ];
+        for (name, row, code) in stopped {
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!(found.verdict.err().map(|error| error.code()), Some(code), "{name}");
+        }
+    }
 }
