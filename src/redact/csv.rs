@@ -7,6 +7,7 @@
 use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{self, Lookalikes, Rules};
 use super::splice::Splice;
@@ -165,19 +166,17 @@ impl Row<'_> {
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
+        let mut marks = Marks::default();
         let mut pos = 0;
         let mut separator = 0;
         for (at, place) in columns.iter().enumerate() {
-            let cell = cell(window, pos, self.delimiter)?;
+            let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
+                Some(cell) => cell,
+                None => cell(window, pos, self.delimiter)?,
+            };
             let rule = place.map(|place| self.rules.at(place));
             if rule.is_some_and(|rule| rule.is_area) {
-                let code = cells.content(window, cell);
-                if code.is_empty() {
-                    return Stop::bad(cell.start, Problem::RowAreaMissing);
-                }
-                if !self.within.contains_code(code) {
-                    return Stop::bad(cell.start, Problem::RowOutsideArea);
-                }
+                cells.check_area(window, cell, self.within)?;
             }
             match rule.map(|rule| &rule.order) {
                 Some(Order::Keep) => {
@@ -220,10 +219,29 @@ impl Row<'_> {
 struct Cells {
     /// The new cell as it stands in the copy, after a change.
     fresh: Vec<u8>,
+    /// The last code found inside the area.
+    accepted: Vec<u8>,
     plain: Vec<u8>,
 }
 
 impl Cells {
+    fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<(), Stop> {
+        let mut accepted = std::mem::take(&mut self.accepted);
+        let code = self.content(window, cell);
+        if code.is_empty() {
+            return Stop::bad(cell.start, Problem::RowAreaMissing);
+        }
+        if accepted != code {
+            if !within.contains_code(code) {
+                return Stop::bad(cell.start, Problem::RowOutsideArea);
+            }
+            accepted.clear();
+            accepted.extend_from_slice(code);
+        }
+        self.accepted = accepted;
+        Ok(())
+    }
+
     fn change(&mut self, change: &Change, window: Window<'_>, cell: Cell, tally: &mut Tally) {
         let mut fresh = std::mem::take(&mut self.fresh);
         fresh.clear();
@@ -238,6 +256,7 @@ impl Cells {
     /// Looks through a cell that is kept. `false`: it leaves as it came; `true`: as `fresh` has it.
     ///
     /// Doubled quotes need not be undone for the sweep: a quote parts numbers either way.
+    #[inline]
     fn keep(
         &mut self,
         window: Window<'_>,
@@ -246,6 +265,20 @@ impl Cells {
         tally: &mut Tally,
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
+        // Most cells are short and begin with a letter or a digit: neither a number nor a formula.
+        if written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric) {
+            return Ok(false);
+        }
+        self.look(written, cell, formulas, tally)
+    }
+
+    fn look(
+        &mut self,
+        written: &[u8],
+        cell: Cell,
+        formulas: Formulas,
+        tally: &mut Tally,
+    ) -> Result<bool, Stop> {
         let content = &written[usize::from(cell.is_quoted)..];
         let is_formula = formulas != Formulas::Keep && begins_formula(content);
         if is_formula && formulas == Formulas::Abort {
@@ -288,6 +321,19 @@ impl Cells {
         }
         &self.plain
     }
+}
+
+/// The cell at `at` when it has no quotes and ends in a delimiter or a line feed, found the fast way. `None`
+/// says nothing.
+#[inline]
+fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
+    let end = marks.next(window, at, delimiter).filter(|end| *end <= window.utf8_to)?;
+    let next = match window.bytes[end] {
+        b'\n' => Next::Row(1),
+        byte if byte == delimiter => Next::Cell,
+        _ => return None,
+    };
+    Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
 }
 
 /// The cell at `at`, which may be empty.

@@ -440,6 +440,10 @@ fn family_9_ndjson_holds_one_object_a_line() {
             ("two on a line", "{\"kode\":\"9901\"}{\"kode\":\"9901\"}\n", Stopped("trailing_bytes", 0, "")),
             ("comma", "{\"kode\":\"9901\"},\n", Stopped("trailing_bytes", 0, "")),
             ("over two lines", "{\"kode\":\n\"9901\"}\n", Stopped("syntax", 0, "")),
+            ("wrong in its second line", "{\"kode\":\n9901x}\n", Stopped("syntax", 0, "")),
+            ("twice in its second line", "{\"kode\":\n\"9901\",\"kode\":1}\n", Stopped("syntax", 0, "")),
+            ("a line end in a text", "{\"kode\":\"9901\n\"}\n", Stopped("control_character", 0, "")),
+            ("half a pair at the line's end", "{\"kode\":\"\\ud800\n\"}\n", Stopped("lone_surrogate", 0, "")),
             (
                 "cut short",
                 "{\"kode\":\"9901\"}\n{\"kode\":\"99",

@@ -33,6 +33,20 @@ pub(super) struct Meaning {
     pub rule: Option<usize>,
     /// Whether the name, without a rule, looks like one with a rule.
     pub is_near: bool,
+    pub ease: Ease,
+}
+
+/// What becomes of a value that is a plain short text, where that needs no more than knowing its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ease {
+    /// It leaves as it came.
+    Keep,
+    /// It stays behind, name and all.
+    Drop,
+    /// It says where the row belongs, and then is kept or dropped.
+    Area { is_kept: bool },
+    /// There is more to it.
+    None,
 }
 
 struct Gap {
@@ -70,25 +84,36 @@ impl Guesses {
         self.seen = 0;
     }
 
-    /// The meaning of the gap `rest` begins with, if it is known at this place.
-    pub fn recognise(&mut self, rest: &[u8], is_first: bool) -> Option<Meaning> {
+    /// The gap `rest` begins with, if it is known at this place: for [`Guesses::take`].
+    #[inline]
+    pub fn recognise(&self, rest: &[u8], is_first: bool) -> Option<usize> {
         if self.misses >= PATIENCE {
             return None;
         }
         let text = rest.first_chunk::<GAP_BYTES>()?;
         let words = words(text);
-        let candidates = self.gaps.iter().enumerate().skip(self.next).take(AHEAD);
-        for (place, gap) in candidates {
+        let ahead = self.gaps.get(self.next..)?;
+        for (place, gap) in (self.next..).zip(ahead.iter().take(AHEAD)) {
             // A gap that goes on with more blanks is another gap.
             if gap.is_at(&words) && gap.is_first == is_first && !is_blank(rest.get(gap.meaning.value_at)) {
-                self.next = place + 1;
-                self.seen |= 1 << place;
-                #[cfg(test)]
-                RECOGNISED.set(RECOGNISED.get() + 1);
-                return Some(gap.meaning);
+                return Some(place);
             }
         }
         None
+    }
+
+    #[inline]
+    pub fn meaning(&self, place: usize) -> &Meaning {
+        &self.gaps[place].meaning
+    }
+
+    /// Takes a recognised gap as read: the next one is looked for behind it.
+    #[inline]
+    pub fn take(&mut self, place: usize) {
+        self.next = place + 1;
+        self.seen |= 1 << place;
+        #[cfg(test)]
+        RECOGNISED.set(RECOGNISED.get() + 1);
     }
 
     /// Remembers a gap that was just read in full, unless its name is known already.
@@ -146,7 +171,7 @@ mod tests {
 
     /// A record as often as it takes for its gaps to be known, then the one to be looked at, then others again.
     fn among(known: &str, looked_at: &str) -> String {
-        format!("[{0},{0},{looked_at},{0},{0}]", known)
+        format!("[{known},{known},{looked_at},{known},{known}]")
     }
 
     #[test]
@@ -201,6 +226,9 @@ mod tests {
             ("twice, one escaped", r#"{"kode":"9901","nik":"1","\u006eik":"2"}"#, "duplicate_key"),
             ("twice, neither ruled", r#"{"kode":"9901","x":"1","y":"2","x":"3"}"#, "duplicate_key"),
             ("no area", r#"{"nik":"1","nama":"A"}"#, "row_area_missing"),
+            ("an empty area", r#"{"kode":"","nik":"1"}"#, "row_outside_area"),
+            ("another area", r#"{"kode":"9902","nik":"1"}"#, "row_outside_area"),
+            ("an area as a list", r#"{"kode":["9901"],"nik":"1"}"#, "row_area_missing"),
             ("comma first", r#"{,"kode":"9901"}"#, "syntax"),
             ("comma last", r#"{"kode":"9901","nik":"1",}"#, "syntax"),
             ("no value", r#"{"kode":"9901","nik":}"#, "syntax"),
@@ -224,14 +252,16 @@ mod tests {
             hash: 1,
             rule: None,
             is_near: false,
+            ease: Ease::None,
         };
         guesses.begin();
         guesses.learn(br#","nik":"#, false, meaning);
         let known = format!(r#","nik":"{}""#, "0".repeat(40));
         let strange = known.replace("nik", "kin");
         guesses.begin();
-        assert!(guesses.recognise(known.as_bytes(), false).is_some());
         assert!(guesses.recognise(known.as_bytes(), true).is_none());
+        let place = guesses.recognise(known.as_bytes(), false).unwrap();
+        guesses.take(place);
         for _ in 0..=PATIENCE {
             guesses.begin();
             assert!(guesses.recognise(strange.as_bytes(), false).is_none());

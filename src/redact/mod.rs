@@ -28,6 +28,7 @@ mod csv;
 mod error;
 mod guess;
 mod json;
+mod marks;
 mod mask;
 mod ndjson;
 mod object;

@@ -26,19 +26,28 @@ impl Ndjson {
             return Err(Stop::More);
         }
         let end = line_end.unwrap_or(window.bytes.len());
-        let line = Window { bytes: &window.bytes[..end], ..window };
-        match (self.line(line, out, tally), line_end) {
+        match (self.line(window, end, out, tally), line_end) {
             (Ok(()), _) => {
                 self.is_begun = true;
                 Ok(end)
             }
-            // An object does not go on in the next line.
+            // An object does not go on in the next line, and what stands there does not matter to this one.
             (Err(Stop::More), Some(_)) => Stop::bad(end, Problem::Syntax),
+            (Err(Stop::Bad { at, .. }), Some(_)) if at >= end => Stop::bad(end, Problem::Syntax),
             (Err(stop), _) => Err(stop),
         }
     }
 
-    fn line(&mut self, line: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<(), Stop> {
+    /// Takes the line that ends before `line_end`. The object is looked at with what follows it, since many
+    /// bytes are looked at together.
+    fn line(
+        &mut self,
+        window: Window<'_>,
+        line_end: usize,
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> Result<(), Stop> {
+        let line = Window { bytes: &window.bytes[..line_end], ..window };
         let start = scan::blanks(line, 0);
         match line.bytes.get(start) {
             None => return Ok(()), // a blank line stays behind
@@ -47,7 +56,10 @@ impl Ndjson {
             Some(_) => return Stop::bad(start, Problem::UnexpectedShape),
         }
         out.extend_from_slice(&line.bytes[..start]);
-        let end = self.objects.record(line, start, out, tally)?;
+        let end = self.objects.record(window, start, out, tally)?;
+        if end > line_end {
+            return Stop::bad(line_end, Problem::Syntax);
+        }
         let rest = scan::blanks(line, end);
         if rest < line.bytes.len() {
             return Stop::bad(rest, Problem::TrailingBytes);

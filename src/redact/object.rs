@@ -6,7 +6,7 @@
 use crate::domain::{CopyKey, MaskPlan, Wilayah};
 
 use super::error::{Problem, Stop};
-use super::guess::{Guesses, Meaning};
+use super::guess::{Ease, Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
@@ -27,7 +27,7 @@ impl Objects {
     pub fn new(plan: &MaskPlan, key: &CopyKey, limits: Limits) -> Self {
         let quote = |text: &str| {
             let mut quoted = Vec::new();
-            scan::write_string(text, &mut quoted);
+            scan::write_string(text.as_bytes(), &mut quoted);
             quoted
         };
         let rules = Rules::new(plan, key, &quote);
@@ -54,18 +54,22 @@ impl Objects {
         let mut splice = Splice::new(window.bytes, at, out);
         self.guesses.begin();
         let mut has_area = false;
+        let first = at + 1;
         // Where the member's text begins, its comma included.
-        let mut member = at + 1;
+        let mut member = first;
         let end = loop {
-            let is_first = member == at + 1;
-            let known = self.guesses.recognise(&window.bytes[member..], is_first);
-            let Some(meaning) =
-                known.map_or_else(|| self.read_gap(window, member, is_first), |known| Ok(Some(known)))?
-            else {
-                break scan::blanks(window, member);
+            let known = self.hurry(window, first, &mut member, &mut splice, &mut has_area);
+            let meaning = match known {
+                Some(place) => {
+                    self.guesses.take(place);
+                    *self.guesses.meaning(place)
+                }
+                None => match self.read_gap(window, member, member == first)? {
+                    Some(meaning) => meaning,
+                    None => break scan::blanks(window, member),
+                },
             };
-            let Meaning { is_near, .. } = meaning;
-            tally.near_misses += u64::from(is_near);
+            tally.near_misses += u64::from(meaning.is_near);
             let behind_comma = member + meaning.behind_comma;
             let name = member + meaning.key_start + 1..member + meaning.key_end - 1;
             let rule = meaning.rule.map(|place| self.rules.at(place));
@@ -109,6 +113,45 @@ impl Objects {
         Ok(end + 1)
     }
 
+    /// Takes members as long as their gaps are known and their values plain texts to be kept or dropped. Gives
+    /// the gap of the member it stopped at, if that one is known.
+    fn hurry(
+        &mut self,
+        window: Window<'_>,
+        first: usize,
+        member: &mut usize,
+        splice: &mut Splice<'_>,
+        has_area: &mut bool,
+    ) -> Option<usize> {
+        loop {
+            let rest = window.bytes.get(*member..)?;
+            let place = self.guesses.recognise(rest, *member == first)?;
+            let meaning = self.guesses.meaning(place);
+            let (ease, behind_comma) = (meaning.ease, *member + meaning.behind_comma);
+            let Some(text) = scan::plain_text(rest, meaning.value_at) else { return Some(place) };
+            let end = *member + text.end + 1;
+            let is_kept = match ease {
+                Ease::Keep => true,
+                Ease::Drop => false,
+                Ease::Area { is_kept } if !text.is_empty() && self.values.accepted == rest[text.clone()] => {
+                    *has_area = true;
+                    is_kept
+                }
+                Ease::Area { .. } | Ease::None => return Some(place),
+            };
+            if is_kept {
+                if text.len() >= sweep::RUN_DIGITS && sweep::may_hold(&rest[text]) {
+                    return Some(place);
+                }
+                splice.let_out(behind_comma);
+            } else {
+                splice.leave_out(*member, end);
+            }
+            self.guesses.take(place);
+            *member = end;
+        }
+    }
+
     /// Reads the gap at `from` in full, up to the value behind it, and remembers it; `None` when the record
     /// ends there.
     fn read_gap(&mut self, window: Window<'_>, from: usize, is_first: bool) -> Result<Option<Meaning>, Stop> {
@@ -127,6 +170,23 @@ impl Objects {
         let value_at = scan::colon(window, key.end)?;
         let name = self.scanner.name(window, key);
         let rule = self.rules.place(key.hash, name);
+        let is_near = rule.is_none() && self.lookalikes.is_known(key.hash, name);
+        let ease = match rule.map(|place| self.rules.at(place)) {
+            _ if is_near => Ease::None,
+            None => Ease::Drop,
+            Some(rule) => match (&rule.order, rule.is_area) {
+                (Order::Keep, is_area) if rule.renamed.is_none() => {
+                    if is_area {
+                        Ease::Area { is_kept: true }
+                    } else {
+                        Ease::Keep
+                    }
+                }
+                (Order::Drop, true) => Ease::Area { is_kept: false },
+                (Order::Drop, false) => Ease::Drop,
+                (Order::Keep | Order::Change(_), _) => Ease::None,
+            },
+        };
         let meaning = Meaning {
             behind_comma: behind_comma - from,
             key_start: key.start - from,
@@ -134,7 +194,8 @@ impl Objects {
             value_at: value_at - from,
             hash: key.hash,
             rule,
-            is_near: rule.is_none() && self.lookalikes.is_known(key.hash, name),
+            is_near,
+            ease,
         };
         if value_at < window.bytes.len() {
             self.guesses.learn(&window.bytes[from..value_at], is_first, meaning);
@@ -148,6 +209,8 @@ impl Objects {
 pub(super) struct Values {
     /// The new value as JSON, after a change.
     pub fresh: Vec<u8>,
+    /// The last code found inside the area, as it stood between its quotes.
+    accepted: Vec<u8>,
     plain: Vec<u8>,
     swept: Vec<u8>,
 }
@@ -161,7 +224,14 @@ impl Values {
                 return Stop::bad(value.start, Problem::RowAreaMissing);
             }
         };
-        if is_inside { Ok(()) } else { Stop::bad(value.start, Problem::RowOutsideArea) }
+        if !is_inside {
+            return Stop::bad(value.start, Problem::RowOutsideArea);
+        }
+        self.accepted.clear();
+        if let Kind::Text { is_escaped: false } = value.kind {
+            self.accepted.extend_from_slice(&window.bytes[value.start + 1..value.end - 1]);
+        }
+        Ok(())
     }
 
     fn change(&mut self, change: &Change, window: Window<'_>, value: Value, tally: &mut Tally) {
@@ -210,7 +280,7 @@ impl Values {
         if runs > 0 {
             tally.swept += runs;
             self.fresh.clear();
-            scan::write_string(&String::from_utf8_lossy(&swept), &mut self.fresh);
+            scan::write_string(&swept, &mut self.fresh);
         }
         self.swept = swept;
         Ok(runs > 0)

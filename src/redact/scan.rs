@@ -3,6 +3,10 @@
 //! Everything is checked, kept or not: escapes, surrogate pairs, leading zeros, UTF-8, nesting, and names
 //! that occur twice in one object. Nothing recurses and nothing is built up but one hash for each name.
 
+use std::ops::Range;
+
+use wide::i8x16;
+
 use super::error::{Problem, Stop};
 use super::rules;
 use super::stream::Window;
@@ -245,6 +249,32 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
     Ok(pos)
 }
 
+/// Bytes looked at together.
+const LANES: usize = 16;
+
+/// Where the inside of a string lies whose opening quote is at `at`, when it holds printable ASCII without
+/// escapes alone and enough bytes follow it to be looked at together. `None` says nothing.
+#[inline]
+pub(super) fn plain_text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    if *bytes.get(at)? != b'"' {
+        return None;
+    }
+    let mut pos = at + 1;
+    loop {
+        let lanes = bytes.get(pos..)?.first_chunk::<LANES>()?;
+        let lanes = i8x16::from(lanes.map(u8::cast_signed));
+        // Bytes beyond ASCII are negative here, so they count as control characters.
+        let control = lanes.simd_lt(i8x16::splat(0x20));
+        let marks = lanes.simd_eq(i8x16::splat(0x22)) | lanes.simd_eq(i8x16::splat(0x5C)) | control;
+        let marks = marks.to_bitmask();
+        if marks != 0 {
+            pos += marks.trailing_zeros() as usize;
+            return (bytes[pos] == b'"').then_some(at + 1..pos);
+        }
+        pos += LANES;
+    }
+}
+
 /// The string whose opening quote is at `at`.
 pub(super) fn string(window: Window<'_>, at: usize) -> Result<Text, Stop> {
     let mut pos = at + 1;
@@ -359,25 +389,24 @@ fn decode_unicode(escapes: &[u8]) -> (char, usize) {
 }
 
 /// Appends `text` as a JSON string with its quotes.
-pub(super) fn write_string(text: &str, to: &mut Vec<u8>) {
+pub(super) fn write_string(text: &[u8], to: &mut Vec<u8>) {
     to.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' => to.extend_from_slice(b"\\\""),
-            '\\' => to.extend_from_slice(b"\\\\"),
-            '\n' => to.extend_from_slice(b"\\n"),
-            '\r' => to.extend_from_slice(b"\\r"),
-            '\t' => to.extend_from_slice(b"\\t"),
-            '\0'..='\u{1F}' => {
-                let code = u32::from(character);
+    let mut rest = text;
+    // Bytes of longer characters are all above these.
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1F)) {
+        to.extend_from_slice(&rest[..at]);
+        match rest[at] {
+            b'\n' => to.extend_from_slice(b"\\n"),
+            b'\r' => to.extend_from_slice(b"\\r"),
+            b'\t' => to.extend_from_slice(b"\\t"),
+            control @ 0..=0x1F => {
                 to.extend_from_slice(b"\\u00");
-                for shift in [4, 0] {
-                    let digit = char::from_digit(code >> shift & 0xF, 16).unwrap_or('0');
-                    to.extend_from_slice(digit.encode_utf8(&mut [0; 4]).as_bytes());
-                }
+                to.extend([control >> 4, control & 0xF].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
             }
-            other => to.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+            sign => to.extend([b'\\', sign]),
         }
+        rest = &rest[at + 1..];
     }
+    to.extend_from_slice(rest);
     to.push(b'"');
 }

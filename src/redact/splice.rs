@@ -40,6 +40,9 @@ impl<'a> Splice<'a> {
     }
 
     pub fn write_to(&mut self, end: usize) {
+        if end == self.pending {
+            return; // as between two members left out
+        }
         self.out.extend_from_slice(&self.input[self.pending..end]);
         self.pending = end;
     }

@@ -6,7 +6,7 @@
 //! a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a field is
 //! kept at all is the policy's answer to those.
 
-const RUN_DIGITS: usize = 16;
+pub(super) const RUN_DIGITS: usize = 16;
 
 /// Whether a text in UTF-8 could hold a run, told cheaply. `false` is certain: a digit outside ASCII has bytes
 /// outside ASCII, and those are counted as if each was a digit.

@@ -97,6 +97,7 @@ impl Copy {
         let delivery = Delivery {
             copy: self,
             sender,
+            rows_sent: 0,
             stall_timeout: path.options.stall_timeout,
             clock: std::sync::Arc::clone(&path.options.clock),
             hangup: hangup.clone(),
@@ -109,6 +110,8 @@ impl Copy {
 struct Delivery {
     copy: Copy,
     sender: mpsc::Sender<Piece>,
+    /// Rows in the pieces handed on; the redactor may be ahead of them.
+    rows_sent: u64,
     stall_timeout: Duration,
     clock: std::sync::Arc<dyn Clock>,
     hangup: Hangup,
@@ -122,8 +125,11 @@ impl Delivery {
             Ok(()) => (Outcome::Complete, None),
             Err(broken) => (Outcome::Aborted, Some(broken.code())),
         };
-        let open = self.copy.release.open;
+        let mut open = self.copy.release.open;
         let id = open.id();
+        // A copy that broke off is entered with the row at which it did.
+        let tally = self.copy.redactor.tally();
+        open.rows(tally.rows_in, self.rows_sent, 0, tally.swept);
         let completion = open.account(outcome, cause);
         let Completion { rows_out: rows, bytes, swept, .. } = completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
@@ -151,23 +157,22 @@ impl Delivery {
     /// Everything up to, but not including, the end of the body.
     async fn stream(&mut self) -> Result<(), Broken> {
         let mut ready = std::mem::take(&mut self.copy.first);
-        loop {
-            let more = self.fill(&mut ready).await?;
-            if !more {
-                self.copy.redactor.finish(&mut ready)?;
-            }
+        while self.copy.source.is_some() {
+            self.fill(&mut ready).await?;
             if !ready.is_empty() {
                 self.send(std::mem::take(&mut ready)).await?;
             }
-            if !more {
-                return Ok(());
-            }
         }
+        if !ready.is_empty() {
+            self.send(ready).await?;
+        }
+        Ok(())
     }
 
-    /// Redacts pieces of the source into `ready` until it is worth sending. `false`: the source has ended.
-    async fn fill(&mut self, ready: &mut Redacted) -> Result<bool, Broken> {
-        let Copy { source, redactor, .. } = &mut self.copy;
+    /// Redacts pieces of the source into `ready` until it is worth sending or the source has ended.
+    async fn fill(&mut self, ready: &mut Redacted) -> Result<(), Broken> {
+        let Copy { source: place, redactor, .. } = &mut self.copy;
+        let Some(source) = place else { return Ok(()) };
         let sender = &self.sender;
         while ready.len() < PIECE_BYTES {
             let next = poll_fn(|context| match source.poll_piece(context) {
@@ -181,11 +186,15 @@ impl Delivery {
             };
             match next {
                 Some(Some(piece)) => redactor.push(&piece?, ready)?,
-                Some(None) => return Ok(false),
+                Some(None) => {
+                    redactor.finish(ready)?;
+                    *place = None;
+                    break;
+                }
                 None => break, // the source pauses: what is ready goes out
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn send(&mut self, ready: Redacted) -> Result<(), Broken> {
@@ -195,10 +204,8 @@ impl Delivery {
             Ok(Err(_)) => return Err(Broken::Left),
             Err(_) => return Err(Broken::Stalled { limit }),
         };
-        let tally = self.copy.redactor.tally();
-        let open = &mut self.copy.release.open;
-        open.rows(tally.rows_in, tally.rows_out, 0, tally.swept);
-        open.sent(ready.as_slice());
+        self.rows_sent = self.copy.redactor.tally().rows_out;
+        self.copy.release.open.sent(ready.as_slice());
         place.send(Piece::Data(ready));
         Ok(())
     }

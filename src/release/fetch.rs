@@ -1,5 +1,5 @@
-//! Asks the source and reads on until there is something to deliver, so that a source which fails at once is
-//! answered with a refusal and not with a broken copy.
+//! Asks the source and reads on until there is a record to deliver, so that a source which fails before its first
+//! one is answered with a refusal and not with a broken copy.
 
 use std::future::poll_fn;
 
@@ -13,7 +13,8 @@ use crate::upstream::{SourceRequest, Upstream, UpstreamBody, UpstreamError};
 /// The first redacted bytes of a copy and the way to the rest.
 pub struct Copy {
     pub(super) release: Release,
-    pub(super) source: UpstreamBody,
+    /// Gone when all of it is in `first`.
+    pub(super) source: Option<UpstreamBody>,
     pub(super) redactor: Redactor,
     pub(super) first: Redacted,
 }
@@ -41,7 +42,7 @@ impl Release {
         &self,
         upstream: &Upstream,
         limits: redact::Limits,
-    ) -> Result<(UpstreamBody, Redactor, Redacted), SourceError> {
+    ) -> Result<(Option<UpstreamBody>, Redactor, Redacted), SourceError> {
         let path = self.grant.ask().path_and_query();
         let path = path.try_into().map_err(|_| UpstreamError::Header { header: "path" })?;
         let media_types = self.grant.media_types().to_vec();
@@ -49,12 +50,13 @@ impl Release {
         let coding = Coding::read(answer.coding.as_deref())?;
         let mut redactor = Redactor::new(self.grant.plan(), coding, &self.key, limits);
         let mut first = Redacted::new();
-        while first.is_empty() {
-            match poll_fn(|context| source.poll_piece(context)).await {
-                Some(piece) => redactor.push(&piece?, &mut first)?,
-                None => break,
-            }
+        while redactor.tally().rows_out == 0 {
+            let Some(piece) = poll_fn(|context| source.poll_piece(context)).await else {
+                redactor.finish(&mut first)?;
+                return Ok((None, redactor, first));
+            };
+            redactor.push(&piece?, &mut first)?;
         }
-        Ok((source, redactor, first))
+        Ok((Some(source), redactor, first))
     }
 }

@@ -1,6 +1,7 @@
-//! The head of the source's answer, checked: only a whole 200 of a listed media type in UTF-8 is read on.
+//! The head of the source's answer, checked: only a whole 200 of a listed media type in UTF-8, with an end that can
+//! be told from a break, is read on.
 
-use http::header::{CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::UpstreamError;
@@ -32,6 +33,10 @@ impl Answer {
         if !media_type.is_utf8() {
             return Err(UpstreamError::Charset);
         }
+        // Without either the body ends where the connection does, and a source that breaks off looks whole.
+        if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+            return Err(UpstreamError::Unframed);
+        }
         let coding = only(headers, &CONTENT_ENCODING, "Content-Encoding")?.map(str::to_owned);
         Ok(Self { media_type, coding })
     }
@@ -57,11 +62,19 @@ mod tests {
 
     #[test]
     fn only_a_whole_listed_utf8_answer_is_read_on() {
-        let cases: [(&str, u16, &[(&str, &str)], &str); 14] = [
-            ("plain", 200, &[("content-type", "text/csv")], "ok"),
-            ("parameters and case", 200, &[("content-type", "Text/CSV; charset=UTF-8")], "ok"),
-            ("gzip is named on", 200, &[("content-type", "text/csv"), ("content-encoding", "gzip")], "ok"),
+        let length = ("content-length", "9");
+        let cases: [(&str, u16, &[(&str, &str)], &str); 16] = [
+            ("plain", 200, &[("content-type", "text/csv"), length], "ok"),
+            ("parameters and case", 200, &[("content-type", "Text/CSV; charset=UTF-8"), length], "ok"),
+            (
+                "gzip is named on",
+                200,
+                &[("content-type", "text/csv"), ("content-encoding", "gzip"), length],
+                "ok",
+            ),
             ("missing type", 200, &[], "source_header"),
+            ("an end that only the close marks", 200, &[("content-type", "text/csv")], "source_unframed"),
+            ("chunks", 200, &[("content-type", "text/csv"), ("transfer-encoding", "chunked")], "ok"),
             (
                 "two types",
                 200,

@@ -58,6 +58,8 @@ pub enum UpstreamError {
     Partial,
     #[error("the source's {header} header is missing, doubled or malformed")]
     Header { header: &'static str },
+    #[error("the source's body has neither a length nor chunks, so its end cannot be told from a break")]
+    Unframed,
     #[error("the source's media type is not one the route lists")]
     MediaType,
     #[error("the source's text is not declared UTF-8")]
@@ -78,6 +80,7 @@ impl UpstreamError {
             Self::Status { .. } => "source_status",
             Self::Partial => "source_partial",
             Self::Header { .. } => "source_header",
+            Self::Unframed => "source_unframed",
             Self::MediaType => "source_media_type",
             Self::Charset => "source_charset",
             Self::Broken(_) => "source_broke_off",

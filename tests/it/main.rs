@@ -1,0 +1,11 @@
+//! Integration tests: the real binary, from outside. One module a theme; `support` is the harness.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod copies;
+mod ledger;
+mod limits;
+mod midstream;
+mod requests;
+mod source;
+mod support;

@@ -1,0 +1,316 @@
+//! Requesters that see every byte: HTTP/1.1 as raw text over TLS, HTTP/2 by the `h2` crate.
+//!
+//! What is read goes into the harness's record for the oracle, whatever becomes of the answer.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Longest a requester waits for anything.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// All bytes that left the process towards requesters, each connection and each body by itself.
+#[derive(Clone, Default)]
+pub struct Record(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Record {
+    /// A place for the bytes of one connection.
+    fn begin(&self) -> usize {
+        let mut all = self.0.lock().unwrap();
+        all.push(Vec::new());
+        all.len() - 1
+    }
+
+    fn add(&self, place: usize, bytes: &[u8]) {
+        self.0.lock().unwrap()[place].extend_from_slice(bytes);
+    }
+
+    pub fn all(&self) -> Vec<Vec<u8>> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As its framing promised.
+    Clean,
+    /// Visibly cut off: the connection closed, or the stream was reset, before the promised end.
+    Cut,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub end: End,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The stable code of a refusal.
+    pub fn code(&self) -> String {
+        let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        document["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+#[derive(Clone)]
+pub struct Client {
+    address: SocketAddr,
+    roots: Arc<RootCertStore>,
+    record: Record,
+}
+
+impl Client {
+    pub fn new(address: SocketAddr, ca_pem: &str, record: Record) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
+        Self { address, roots: Arc::new(roots), record }
+    }
+
+    pub async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
+        self.try_connect(protocol).await.expect("the proxy takes the connection")
+    }
+
+    pub async fn try_connect(&self, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config =
+            ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let stream = timeout(LIMIT, TcpStream::connect(self.address)).await??;
+        let name = self.address.ip().into();
+        timeout(LIMIT, TlsConnector::from(Arc::new(config)).connect(name, stream)).await?
+    }
+
+    /// `GET path` over HTTP/1.1 with a token.
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.raw(&get(path, token)).await.expect("an answer")
+    }
+
+    /// Any bytes as a request; `None` when the connection was closed without an answer.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> Option<Reply> {
+        let mut connection = self.open(request).await;
+        connection.reply().await
+    }
+
+    /// Sends the bytes and leaves the reading to the caller.
+    pub async fn open(&self, request: impl AsRef<[u8]>) -> Connection {
+        let stream = self.connect("http/1.1").await;
+        let (record, place) = (self.record.clone(), self.record.begin());
+        let mut connection = Connection { stream, held: Vec::new(), record, place };
+        connection.send(request).await;
+        connection
+    }
+
+    /// `GET path` over HTTP/2.
+    pub async fn get_h2(&self, path: &str, token: &str) -> Reply {
+        let (mut requests, _driver) = self.open_h2().await;
+        self.ask_h2(&mut requests, path, Some(token), &[]).await
+    }
+
+    pub async fn open_h2(&self) -> (h2::client::SendRequest<bytes::Bytes>, tokio::task::JoinHandle<()>) {
+        let stream = self.connect("h2").await;
+        let (requests, connection) = timeout(LIMIT, h2::client::handshake(stream)).await.unwrap().unwrap();
+        let driver = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        (requests, driver)
+    }
+
+    pub async fn ask_h2(
+        &self,
+        requests: &mut h2::client::SendRequest<bytes::Bytes>,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = http::Request::get(format!("https://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let asked = async {
+            let (response, _) = requests.send_request(request.body(()).unwrap(), true).unwrap();
+            let (head, mut stream) = response.await.expect("an answer").into_parts();
+            let headers: Vec<(String, String)> = head
+                .headers
+                .iter()
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
+                .collect();
+            let mut body = Vec::new();
+            let mut end = End::Clean;
+            while let Some(piece) = stream.data().await {
+                match piece {
+                    Ok(piece) => {
+                        let _ = stream.flow_control().release_capacity(piece.len());
+                        body.extend_from_slice(&piece);
+                    }
+                    Err(_) => {
+                        end = End::Cut;
+                        break;
+                    }
+                }
+            }
+            if end == End::Clean {
+                match stream.trailers().await {
+                    Ok(trailers) => assert!(trailers.is_none(), "no trailers are sent"),
+                    Err(_) => end = End::Cut,
+                }
+            }
+            Reply { status: head.status.as_u16(), headers, body, end }
+        };
+        let reply = timeout(LIMIT, asked).await.expect("an answer in time");
+        let place = self.record.begin();
+        for (name, value) in &reply.headers {
+            self.record.add(place, format!("{name}: {value}\n").as_bytes());
+        }
+        self.record.add(place, &reply.body);
+        reply
+    }
+}
+
+/// The bytes of a plain request.
+pub fn get(path: &str, token: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: salinan.example\r\nauthorization: Bearer {token}\r\n\r\n")
+}
+
+/// One connection of HTTP/1.1, read by hand.
+pub struct Connection {
+    stream: TlsStream<TcpStream>,
+    held: Vec<u8>,
+    record: Record,
+    place: usize,
+}
+
+impl Connection {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        // A refusal may be on its way and the connection closed: then there is something to read instead.
+        let _ = timeout(LIMIT, self.stream.write_all(bytes.as_ref())).await;
+        let _ = timeout(LIMIT, self.stream.flush()).await;
+    }
+
+    /// The next bytes; `false` when there are no more.
+    pub async fn more(&mut self) -> bool {
+        let mut buffer = [0; 16 * 1_024];
+        let read = timeout(LIMIT, self.stream.read(&mut buffer)).await.expect("bytes in time");
+        let Ok(read @ 1..) = read else { return false };
+        self.held.extend_from_slice(&buffer[..read]);
+        self.record.add(self.place, &buffer[..read]);
+        true
+    }
+
+    /// Whether the other side has closed, or does so within the limit.
+    pub async fn is_closed_within(&mut self, limit: Duration) -> bool {
+        let closed = async { while self.more().await {} };
+        timeout(limit, closed).await.is_ok()
+    }
+
+    /// Reads until what is held ends so; `false` when the connection closes before that.
+    pub async fn until(&mut self, end: &[u8]) -> bool {
+        while !self.held.ends_with(end) {
+            if !self.more().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The head of the next answer: status and headers.
+    pub async fn head(&mut self) -> Option<(u16, Vec<(String, String)>)> {
+        let end = loop {
+            if let Some(end) = memchr::memmem::find(&self.held, b"\r\n\r\n") {
+                break end;
+            }
+            if !self.more().await {
+                return None;
+            }
+        };
+        let head = String::from_utf8_lossy(&self.held[..end]).into_owned();
+        self.held.drain(..end + 4);
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines.filter_map(|line| line.split_once(':'));
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+        Some((status, headers.collect()))
+    }
+
+    /// The whole of the next answer, as far as it comes.
+    pub async fn reply(&mut self) -> Option<Reply> {
+        let (status, headers) = self.head().await?;
+        let mut reply = Reply { status, headers, body: Vec::new(), end: End::Cut };
+        if reply.header("transfer-encoding") == Some("chunked") {
+            while let Some(size) = self.chunk_size().await {
+                if size == 0 {
+                    reply.end = match self.line().await {
+                        Some(line) if line.is_empty() => End::Clean,
+                        _ => End::Cut,
+                    };
+                    break;
+                }
+                if !self.take(size + 2, &mut reply.body).await {
+                    break;
+                }
+                reply.body.truncate(reply.body.len() - 2);
+            }
+        } else {
+            let length = reply.header("content-length").and_then(|text| text.parse().ok());
+            let length: usize = length.expect("every answer says where it ends");
+            if self.take(length, &mut reply.body).await {
+                reply.end = End::Clean;
+            }
+        }
+        self.record.add(self.record.begin(), &reply.body);
+        Some(reply)
+    }
+
+    async fn chunk_size(&mut self) -> Option<usize> {
+        let line = self.line().await?;
+        Some(usize::from_str_radix(&line, 16).expect("a chunk's size"))
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = memchr::memmem::find(&self.held, b"\r\n") {
+                let line = String::from_utf8_lossy(&self.held[..end]).into_owned();
+                self.held.drain(..end + 2);
+                return Some(line);
+            }
+            if !self.more().await {
+                return None;
+            }
+        }
+    }
+
+    /// So many bytes, or as many as come.
+    async fn take(&mut self, count: usize, out: &mut Vec<u8>) -> bool {
+        while self.held.len() < count {
+            if !self.more().await {
+                out.append(&mut self.held);
+                return false;
+            }
+        }
+        out.extend(self.held.drain(..count));
+        true
+    }
+}
