@@ -1,7 +1,8 @@
 //! One requester, one ask: a [`Grant`] or a [`Denial`], and nothing in between.
 //!
 //! The order of the checks is part of what the ledger means: route, method, area, parameters, then the policy's
-//! days, the election, the role, the scope. The first that fails is the reason.
+//! days, the election, the role, the scope. The first that fails is the reason. Its cases are half of the file, which
+//! is one piece so that the order is read beside them.
 
 use std::sync::Arc;
 

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod copies;
+mod crash;
+mod demo;
 mod ledger;
 mod limits;
+mod memory;
 mod midstream;
 mod requests;
 mod source;
