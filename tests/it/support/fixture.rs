@@ -36,7 +36,7 @@ halaman = "number"
 
 [[route]]
 path = "/dpt/{wilayah}.ndjson"
-methods = ["GET"]
+methods = ["GET", "HEAD"]
 format = "ndjson"
 media_types = ["application/x-ndjson"]
 row_area = "kode_tps"
