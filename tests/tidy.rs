@@ -26,15 +26,36 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "config",
         &[
-            "domain", "document", "admission", "identity", "policy", "ledger", "upstream", "redact", "release",
-            "server", "telemetry",
+            "domain",
+            "document",
+            "admission",
+            "identity",
+            "policy",
+            "ledger",
+            "upstream",
+            "redact",
+            "release",
+            "server",
+            "telemetry",
         ],
     ),
     (
         "cli",
         &[
-            "domain", "document", "admission", "identity", "policy", "ledger", "upstream", "redact", "release",
-            "server", "telemetry", "config", "demo", "store",
+            "domain",
+            "document",
+            "admission",
+            "identity",
+            "policy",
+            "ledger",
+            "upstream",
+            "redact",
+            "release",
+            "server",
+            "telemetry",
+            "config",
+            "demo",
+            "store",
         ],
     ),
     ("lib", &[]),
@@ -85,7 +106,8 @@ fn violations(module: &str, text: &str) -> Vec<String> {
         return vec![format!("the module `{module}` has no line in the table")];
     };
     // Comments may name anything.
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let mut named = Vec::new();
     for path in Regex::new(r"\b(?:crate|salinan)::(\w+)").unwrap().captures_iter(&code) {
         named.push(path[1].to_owned());
@@ -167,7 +189,10 @@ fn a_long_file_says_why_it_is_one_piece() {
         let lines = text.lines().count();
         let first: String = text.lines().take_while(|line| line.starts_with("//")).collect();
         if lines > LINES_MAX && !first.contains(REASON) {
-            long.push(format!("{} has {lines} lines and its first comment does not say why it is {REASON}", shown(&path)));
+            long.push(format!(
+                "{} has {lines} lines and its first comment does not say why it is {REASON}",
+                shown(&path)
+            ));
         }
     }
     assert!(long.is_empty(), "{}", long.join("\n"));
@@ -198,7 +223,10 @@ fn strangers(text: &str) -> Vec<&str> {
 
 #[test]
 fn everybody_in_the_files_is_made_up() {
-    assert_eq!(strangers(&format!("nik {}, {}", "31740".to_owned() + "15203900000", "9901014512900003")).len(), 1);
+    assert_eq!(
+        strangers(&format!("nik {}, {}", "31740".to_owned() + "15203900000", "9901014512900003")).len(),
+        1
+    );
     let mut found = Vec::new();
     for folder in ["src", "tests", "docs", "policies", "benches", "fuzz"] {
         for path in files(folder, &["rs", "md", "toml", "txt", "csv", "json", "ndjson"]) {
@@ -207,17 +235,26 @@ fn everybody_in_the_files_is_made_up() {
             }
         }
     }
-    assert!(found.is_empty(), "a NIK of the tests begins with 99, which no province has:\n{}", found.join("\n"));
+    assert!(
+        found.is_empty(),
+        "a NIK of the tests begins with 99, which no province has:\n{}",
+        found.join("\n")
+    );
 }
 
 #[test]
 fn no_private_key_is_among_the_files() {
     let output = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
-    let listed = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let mark = regex::bytes::Regex::new("-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]{40}").unwrap();
+    let listed =
+        output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let mark =
+        regex::bytes::Regex::new("-----BEGIN [A-Z ]*PRIVATE KEY-----\r?\n[A-Za-z0-9+/=\r\n]{40}").unwrap();
     for name in listed.split('\0').filter(|name| !name.is_empty()) {
         let Ok(bytes) = fs::read(root().join(name)) else { continue };
         assert!(!mark.is_match(&bytes), "{name} holds a private key");
-        assert!(!Path::new(name).extension().is_some_and(|ending| ending == "key" || ending == "p12"), "{name}");
+        assert!(
+            !Path::new(name).extension().is_some_and(|ending| ending == "key" || ending == "p12"),
+            "{name}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
 use super::error::{Problem, Stop};
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{self, Lookalikes, Rules};
+use super::rules::{self, Ease, Lookalikes, Rules};
 use super::splice::Splice;
 use super::stream::Window;
 use super::{Tally, sweep};
@@ -19,11 +19,20 @@ pub(super) struct Csv {
     formulas: Formulas,
     within: Wilayah,
     rules: Rules,
-    /// For each column the place of its rule; set by the header.
-    columns: Option<Vec<Option<usize>>>,
+    /// Set by the header.
+    columns: Option<Vec<Column>>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
+}
+
+/// A column by its name in the header.
+struct Column {
+    /// The place of its rule.
+    place: Option<usize>,
+    ease: Ease,
+    /// How many columns from this one on have the same ease.
+    alike: usize,
 }
 
 /// A cell from `start` to `end`, its content inside the quotes it may have.
@@ -104,7 +113,7 @@ impl Csv {
             let hash = rules::hash(name);
             names.push(hash);
             let place = self.rules.place(hash, name);
-            columns.push(place);
+            columns.push(Column { place, ease: Ease::of(place.map(|place| self.rules.at(place))), alike: 1 });
             match place.map(|place| self.rules.at(place)) {
                 Some(rule) => {
                     has_area |= rule.is_area;
@@ -138,9 +147,14 @@ impl Csv {
             return Stop::bad(end, Problem::RowAreaMissing);
         }
         splice.write_to(end);
-        let leaves = |place: &&Option<usize>| {
-            place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
+        let leaves = |column: &&Column| {
+            column.place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
         };
+        for at in (1..columns.len()).rev() {
+            if columns[at - 1].ease == columns[at].ease {
+                columns[at - 1].alike += columns[at].alike;
+            }
+        }
         self.is_lone = columns.iter().filter(leaves).count() == 1;
         self.columns = Some(columns);
         Ok(end)
@@ -159,7 +173,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn write(
         &self,
-        columns: &[Option<usize>],
+        columns: &[Column],
         cells: &mut Cells,
         window: Window<'_>,
         out: &mut Vec<u8>,
@@ -167,14 +181,19 @@ impl Row<'_> {
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
         let mut marks = Marks::default();
-        let mut pos = 0;
-        let mut separator = 0;
-        for (at, place) in columns.iter().enumerate() {
+        // The column, and where its cell begins.
+        let (mut at, mut pos) = (0, 0);
+        loop {
+            self.hurry(columns, cells, window, &mut marks, &mut splice, (&mut at, &mut pos));
             let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
                 Some(cell) => cell,
-                None => cell(window, pos, self.delimiter)?,
+                None => {
+                    let cell = cell(window, pos, self.delimiter)?;
+                    marks.seek(cell.end + 1);
+                    cell
+                }
             };
-            let rule = place.map(|place| self.rules.at(place));
+            let rule = columns[at].place.map(|place| self.rules.at(place));
             if rule.is_some_and(|rule| rule.is_area) {
                 cells.check_area(window, cell, self.within)?;
             }
@@ -195,11 +214,11 @@ impl Row<'_> {
                     }
                     splice.replace(cell.start, cell.end, &cells.fresh);
                 }
-                Some(Order::Drop) | None => splice.leave_out(separator, cell.end),
+                Some(Order::Drop) | None => splice.leave_out(pos.saturating_sub(1), cell.end),
             }
-            separator = cell.end;
+            at += 1;
             pos = cell.end + 1;
-            match (cell.next, at + 1 == columns.len()) {
+            match (cell.next, at == columns.len()) {
                 (Next::Cell, false) => {}
                 (Next::Row(line_end), true) => {
                     splice.write_to(cell.end + line_end);
@@ -210,8 +229,68 @@ impl Row<'_> {
                 }
             }
         }
-        Stop::bad(pos, Problem::RaggedRow)
     }
+
+    /// Takes columns, but for the last, as long as their cells end in a delimiter and need no more than to be
+    /// kept or left out. `at` and `pos` are where it stopped.
+    #[inline]
+    fn hurry(
+        &self,
+        columns: &[Column],
+        cells: &Cells,
+        window: Window<'_>,
+        marks: &mut Marks,
+        splice: &mut Splice<'_>,
+        (at, pos): (&mut usize, &mut usize),
+    ) {
+        let last = columns.len() - 1;
+        if self.is_lone {
+            return;
+        }
+        let mut own = *marks;
+        while *at < last {
+            let Column { ease, alike, .. } = columns[*at];
+            let first = *pos;
+            let mut left = alike.min(last - *at);
+            while left > 0 {
+                let Some((end, true)) = own.look(window, self.delimiter) else { break };
+                let is_taken = match ease {
+                    Ease::Drop => true,
+                    Ease::Keep => is_plain(&window.bytes[*pos..end]),
+                    Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
+                    Ease::None => false,
+                };
+                if !is_taken || end > window.utf8_to {
+                    break;
+                }
+                own.pass();
+                #[cfg(test)]
+                HURRIED.set(HURRIED.get() + 1);
+                *at += 1;
+                *pos = end + 1;
+                left -= 1;
+            }
+            if *pos > first {
+                let is_kept = matches!(ease, Ease::Keep | Ease::Area { is_kept: true });
+                if is_kept {
+                    splice.let_out(first);
+                } else {
+                    splice.leave_out(first.saturating_sub(1), *pos - 1);
+                }
+            }
+            if left > 0 {
+                break;
+            }
+        }
+        *marks = own;
+    }
+}
+
+/// Whether a cell without quotes can be neither a long number nor a formula: most are short and begin with a
+/// letter or a digit.
+#[inline]
+fn is_plain(written: &[u8]) -> bool {
+    written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric)
 }
 
 /// What cells become, and the memory that takes.
@@ -265,8 +344,7 @@ impl Cells {
         tally: &mut Tally,
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
-        // Most cells are short and begin with a letter or a digit: neither a number nor a formula.
-        if written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric) {
+        if is_plain(written) {
             return Ok(false);
         }
         self.look(written, cell, formulas, tally)
@@ -327,12 +405,13 @@ impl Cells {
 /// says nothing.
 #[inline]
 fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let end = marks.next(window, at, delimiter).filter(|end| *end <= window.utf8_to)?;
+    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to)?;
     let next = match window.bytes[end] {
+        _ if is_delimiter => Next::Cell,
         b'\n' => Next::Row(1),
-        byte if byte == delimiter => Next::Cell,
         _ => return None,
     };
+    marks.pass();
     Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
 }
 
@@ -440,4 +519,57 @@ fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u8> {
         cell = format!("\"{cell}\"");
     }
     cell.into_bytes()
+}
+
+#[cfg(test)]
+std::thread_local! {
+    /// How many columns were passed over the fast way by this thread.
+    static HURRIED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{csv, run_all_cuts, standard};
+    use super::super::{Coding, Limits};
+    use super::HURRIED;
+
+    #[test]
+    fn a_row_among_long_ones_is_read_as_it_is_alone() {
+        const HEAD: &str = "x,nkk,nik,nama,alamat,y,tanggal_lahir,kode\n";
+        const LONG: &str =
+            "1,9901010101010001,9901014512900003,SITI CONTOH,JL KENANGA 7,,1990-12-05,9901011001001\n";
+        let plan = standard(csv());
+        let cases = [
+            ("as long", LONG, "990101**********,SITI CONTOH,1990,9901011001001\n"),
+            ("short", "1,2,,A,B,C,,9901\n", ",A,,9901\n"),
+            ("a quote", "1,\"2\",,\"A, \"\"B\"\"\",\"B\nC\",C,,\"9901\"\n", ",\"A, \"\"B\"\"\",,\"9901\"\n"),
+            ("a formula", "1,2,,=A,B,C,,9901\n", ",'=A,,9901\n"),
+            ("a number in a text", "1,2,,NO 9901014512900003,B,C,,9901\n", ",NO ****************,,9901\n"),
+            ("another line end", "1,2,,A,B,C,,9901\r\n", ",A,,9901\r\n"),
+            ("beyond ASCII", "1,2,,\u{e9}\u{20ac},B,C,,9901\n", ",\u{e9}\u{20ac},,9901\n"),
+        ];
+        let shown = "990101**********,SITI CONTOH,1990,9901011001001\n";
+        for (name, row, expected) in cases {
+            let before = HURRIED.get();
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            let head = "nik,nama,tahun_lahir,kode\n";
+            assert_eq!(found.output, format!("{head}{shown}{shown}{expected}{shown}{shown}"), "{name}");
+            assert!(HURRIED.get() > before, "{name}: the fast way was never taken");
+        }
+        let stopped = [
+            ("a cell less", "1,2,,A,B,C,9901\n", "ragged_row"),
+            ("a cell more", "1,2,,A,B,C,,9901,\n", "ragged_row"),
+            ("another area", "1,2,,A,B,C,,9902\n", "row_outside_area"),
+            ("no area", "1,2,,A,B,C,,\n", "row_area_missing"),
+            ("a quote in a cell", "1,2,,A\"B,B,C,,9901\n", "stray_quote"),
+            ("a NUL", "1,2,,A\0B,B,C,,9901\n", "control_character"),
+            ("half a line end", "1,2,,A,B,C\rD,,9901\n", "bare_carriage_return"),
+        ];
+        for (name, row, code) in stopped {
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!(found.verdict.err().map(|error| error.code()), Some(code), "{name}");
+        }
+    }
 }

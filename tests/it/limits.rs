@@ -111,10 +111,17 @@ async fn a_connection_that_says_nothing_is_closed_at_every_stage() {
     // A slow copy is no idle connection.
     let form = Form::Ndjson;
     let pause = Step::Pause(Duration::from_millis(700));
-    proxy.source.answer(vec![chunked(form.media_type()), chunk(form.begun(2)), pause.clone(), pause, last_chunk()]);
+    proxy.source.answer(vec![
+        chunked(form.media_type()),
+        chunk(form.begun(2)),
+        pause.clone(),
+        pause,
+        last_chunk(),
+    ]);
     for h2 in [false, true] {
         let token = proxy.site.partai();
-        let reply = if h2 { client.get_h2(form.path(), &token).await } else { client.get(form.path(), &token).await };
+        let reply =
+            if h2 { client.get_h2(form.path(), &token).await } else { client.get(form.path(), &token).await };
         assert_eq!((reply.status, reply.end), (200, End::Clean), "h2 {h2}");
     }
 }
@@ -129,7 +136,11 @@ async fn told_to_stop_it_lets_copies_end_takes_no_more_and_exits_0() {
         let running = [false, true].map(|h2| {
             let (client, token) = (client.clone(), token.clone());
             tokio::spawn(async move {
-                if h2 { client.get_h2(form.path(), &token).await } else { client.get(form.path(), &token).await }
+                if h2 {
+                    client.get_h2(form.path(), &token).await
+                } else {
+                    client.get(form.path(), &token).await
+                }
             })
         });
         let until = Instant::now() + Duration::from_secs(10);
