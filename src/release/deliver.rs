@@ -19,8 +19,9 @@ use super::error::SourceError;
 use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::Clock;
+use crate::domain::{Clock, ReleaseId};
 use crate::ledger::{Completion, Outcome};
+use crate::policy::Grant;
 use crate::redact::Redacted;
 use crate::upstream::UpstreamError;
 
@@ -70,30 +71,8 @@ impl Copy {
     pub(super) fn deliver(mut self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
         self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-        let mut response = Response::new(ReplyBody::copy(pieces));
-        let grant = &self.release.grant;
-        let format = &grant.plan().format;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let determination = grant.determination();
-        let file = format!(
-            "attachment; filename=\"{}-{}-{}.{}\"",
-            determination.election,
-            determination.stage,
-            grant.area(),
-            format.as_str()
-        );
-        for (name, text) in [
-            (CONTENT_DISPOSITION, file),
-            (RELEASE_ID, self.release.open.id().to_string()),
-            (POLICY_DIGEST, format!("sha-256={}", grant.policy().digest)),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                headers.insert(name, value);
-            }
-        }
+        let release = self.release.open.id();
+        let response = head(&self.release.grant, Some(release), pieces);
         let delivery = Delivery {
             copy: self,
             sender,
@@ -105,6 +84,41 @@ impl Copy {
         path.deliveries.spawn(delivery.run());
         response
     }
+}
+
+/// The answer to `HEAD`: what the head of the copy would say. No data leaves, so there is no release.
+pub(super) fn head_alone(grant: &Grant) -> Response<ReplyBody> {
+    let (sender, pieces) = mpsc::channel(1);
+    // An end without a length: that of the copy is not known.
+    let _ = sender.try_send(Piece::End);
+    head(grant, None, pieces)
+}
+
+fn head(grant: &Grant, release: Option<ReleaseId>, pieces: mpsc::Receiver<Piece>) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::copy(pieces));
+    let format = &grant.plan().format;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let determination = grant.determination();
+    let file = format!(
+        "attachment; filename=\"{}-{}-{}.{}\"",
+        determination.election,
+        determination.stage,
+        grant.area(),
+        format.as_str()
+    );
+    for (name, text) in [
+        (CONTENT_DISPOSITION, Some(file)),
+        (RELEASE_ID, release.map(|release| release.to_string())),
+        (POLICY_DIGEST, Some(format!("sha-256={}", grant.policy().digest))),
+    ] {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
 }
 
 struct Delivery {

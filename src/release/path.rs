@@ -15,9 +15,9 @@ use super::error::ReleaseError;
 use super::open::MasterKey;
 use super::problem::Language;
 use super::refusal::Refusal;
-use super::{receipt, refusal};
+use super::{deliver, receipt, refusal};
 use crate::admission::Admission;
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
 use crate::ledger::{self, Ledger};
 use crate::policy::PolicySet;
@@ -85,6 +85,9 @@ impl Path {
             return receipt::answer(&self.options.ledger, &requester, &ask).await;
         }
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
+        if grant.ask().method() == Method::Head {
+            return Ok(deliver::head_alone(&grant));
+        }
         let release = self.open(grant).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
         Ok(copy.deliver(self, hangup)) // closes itself when the body ends

@@ -263,7 +263,7 @@ async fn a_request_that_is_not_http_ends_the_connection() {
     let proxy = Proxy::start().await;
     let token = proxy.site.partai();
     let get = |headers: &str| with(&token, "GET /dpt/9901.csv", headers);
-    let flood: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let flood: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect::<Vec<_>>().concat();
     let cases = [
         ("two lengths", format!("{}xx", get("content-length: 1\r\ncontent-length: 2\r\n"))),
         (
@@ -400,4 +400,82 @@ async fn a_policy_out_of_force_gives_nothing() {
         let cases = [case("out of force", get("/dpt/9901.csv", &own), 403, "policy_not_in_force")];
         check(&proxy, &cases).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_the_head_alone_is_no_release() {
+    let proxy = Proxy::start().await;
+    let (token, form) = (proxy.site.partai(), Form::Ndjson);
+    let entries = proxy.site.records().len();
+    let mut connection = proxy.client().open(with(&token, "HEAD /dpt/9901.ndjson", "")).await;
+    let (status, headers) = connection.head().await.unwrap();
+    let header = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+    assert_eq!((status, header("content-type")), (200, Some(form.media_type())));
+    assert_eq!((header("release-id"), header("content-length")), (None, None));
+    // What follows on the connection is the next answer and no body.
+    connection.send(with("x", "GET /dpt/9901.ndjson", "")).await;
+    assert_eq!(connection.reply().await.unwrap().status, 401);
+    let (mut requests, _driver) = proxy.client().open_h2().await;
+    let head = http::Request::head(format!("https://{}{}", proxy.address, form.path()))
+        .header("authorization", format!("Bearer {token}"));
+    let (response, _) = requests.send_request(head.body(()).unwrap(), true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    while let Some(piece) = body.data().await {
+        assert!(piece.unwrap().is_empty());
+    }
+    assert!(proxy.source.asked().is_empty(), "nothing leaves, so nothing is asked");
+    proxy.refusals(1).await;
+    assert_eq!(proxy.site.records().len(), entries + 1, "the refusal and no release");
+    // Where the policy does not list it, and for who may not have the copy, it is refused as any other.
+    for (path, status) in [("/dpt/9901.csv", 405), ("/dpt/9902.ndjson", 403)] {
+        let mut connection = proxy.client().open(with(&token, &format!("HEAD {path}"), "")).await;
+        assert_eq!(connection.head().await.unwrap().0, status, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_http2_can_send_is_refused_like_the_rest() {
+    let proxy = Proxy::start().await;
+    let token = proxy.site.partai();
+    let base = format!("https://{}", proxy.address);
+    let request = |method: &str, path: &str| {
+        http::Request::builder()
+            .method(method)
+            .uri(format!("{base}{path}"))
+            .header("authorization", format!("Bearer {token}"))
+    };
+    let plain = || request("GET", "/dpt/9901.csv");
+    let flood = |mut built: http::request::Builder| {
+        for number in 0..40 {
+            built = built.header(format!("x-{number}"), "a".repeat(4_000));
+        }
+        built
+    };
+    // Name, request, whether a body follows, and the status; 0: a reset will do.
+    let cases = [
+        ("a body", plain(), true, 400),
+        ("a length and a body", plain().header("content-length", "5"), true, 400),
+        ("a length that lies", plain().header("content-length", "500"), true, 400),
+        ("a post", request("POST", "/dpt/9901.csv"), true, 400),
+        ("a dot segment", request("GET", "/dpt/../dpt/9901.csv"), false, 400),
+        ("an escape", request("GET", "/dpt/%39901.csv"), false, 400),
+        ("two tokens", plain().header("authorization", "Bearer x"), false, 401),
+        ("headers without end", flood(plain()), false, 0),
+    ];
+    for (name, built, has_body, expected) in cases {
+        let (mut requests, _driver) = proxy.client().open_h2().await;
+        let (response, mut sender) = requests.send_request(built.body(()).unwrap(), !has_body).unwrap();
+        if has_body {
+            let _ = sender.send_data("nik=x".into(), true);
+        }
+        let answered = tokio::time::timeout(Duration::from_secs(10), response).await.expect("an end");
+        match answered {
+            Ok(response) if expected == 0 => assert!(response.status().is_client_error(), "{name}"),
+            Ok(response) => assert_eq!(response.status().as_u16(), expected, "{name}"),
+            Err(error) => assert!(error.is_reset() || expected == 0, "{name}: {error}"),
+        }
+    }
+    assert!(proxy.source.asked().is_empty());
 }
