@@ -156,11 +156,16 @@ impl Grant {
         self.route().template()
     }
 
-    /// The copy's fields and what was done to each, as the ledger holds them: (`usia`, `age(2024-02-14)`).
+    /// The copy's fields and what was done to each, as the ledger holds them: (`nik`, `mask(6,0)`), or, for one that leaves
+    /// under another name, (`usia`, `age(2024-02-14) of tanggal_lahir`).
     /// Dropped fields are not among them.
     pub fn given(&self) -> Vec<(FieldName, String)> {
         let left = self.plan.fields.iter().filter(|rule| rule.action != Action::Drop);
-        left.map(|rule| (rule.emitted().clone(), rule.action.to_string())).collect()
+        let told = left.map(|rule| match &rule.emit_as {
+            Some(emitted) => (emitted.clone(), format!("{} of {}", rule.action, rule.name)),
+            None => (rule.name.clone(), rule.action.to_string()),
+        });
+        told.collect()
     }
 
     fn route(&self) -> &Route {
@@ -496,7 +501,7 @@ nama = "keep"
         let grant = set.decide(party(), ask("GET /dpt/990101.csv?halaman=2"), NOON_S).unwrap();
         let given: Vec<String> =
             grant.given().iter().map(|(name, action)| format!("{name} {action}")).collect();
-        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14)"]);
+        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14) of tanggal_lahir"]);
         assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
         assert_eq!(grant.plan().row_area.within.as_str(), "990101");
         assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");
