@@ -1,7 +1,7 @@
 //! `salinan demo`, as a script and as a person use it.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -139,6 +139,15 @@ async fn a_second_run_in_the_same_folder_goes_on_with_the_same_ledger() {
 }
 
 #[test]
+fn one_who_stops_it_as_soon_as_it_speaks_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..15 {
+        // Dropping it stops it, and checks that it exits 0.
+        drop(Demo::start(folder.path(), 1));
+    }
+}
+
+#[test]
 fn every_command_the_demo_prints_works_when_pasted() {
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
         aloud("SKIPPED: there is no curl, so the demo's commands were not tried");
@@ -156,7 +165,9 @@ fn every_command_the_demo_prints_works_when_pasted() {
     // Commands are what is indented under a title; the last one is the auditor's query.
     let mut script = "set -e\n".to_owned();
     let mut commands = 0;
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+    // Held to the end: a demo that cannot say its last word stops.
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    for line in said.by_ref().lines() {
         let line = line.unwrap();
         let Some(command) = line.strip_prefix("  ") else { continue };
         let is_command = ["curl ", "RELEASE=", "'"].iter().any(|first| command.starts_with(first));
@@ -174,6 +185,7 @@ fn every_command_the_demo_prints_works_when_pasted() {
     let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
     signal(child.id(), "INT");
     let status = wait(&mut child, Duration::from_secs(30));
+    drop(said);
     let said = shown(&output);
     assert!(output.status.success(), "{said}");
     assert!(status.is_some_and(|status| status.success()), "Ctrl-C: {status:?}");
