@@ -4,6 +4,8 @@
 //! closing, and one who stops reading is noticed here, where the waiting is.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -40,6 +42,8 @@ enum Broken {
     Source(#[from] SourceError),
     #[error("the requester left")]
     Left,
+    #[error("the server was stopped and did not wait any longer")]
+    CutOff,
     #[error("the requester took no byte for {} ms", limit.as_millis())]
     Stalled { limit: Duration },
 }
@@ -61,6 +65,7 @@ impl Broken {
         match self {
             Self::Source(error) => error.code(),
             Self::Left => "requester_left",
+            Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
         }
     }
@@ -78,8 +83,9 @@ impl Copy {
             sender,
             rows_sent: 0,
             stall_timeout: path.options.stall_timeout,
-            clock: std::sync::Arc::clone(&path.options.clock),
+            clock: Arc::clone(&path.options.clock),
             hangup: hangup.clone(),
+            is_cut_off: Arc::clone(&path.is_cut_off),
         };
         path.deliveries.spawn(delivery.run());
         response
@@ -127,14 +133,18 @@ struct Delivery {
     /// Rows in the pieces handed on; the redactor may be ahead of them.
     rows_sent: u64,
     stall_timeout: Duration,
-    clock: std::sync::Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     hangup: Hangup,
+    is_cut_off: Arc<AtomicBool>,
 }
 
 impl Delivery {
     async fn run(mut self) {
         let opened_ms = self.clock.unix_ms();
-        let ended = self.stream().await;
+        let ended = self.stream().await.map_err(|broken| match broken {
+            Broken::Left if self.is_cut_off.load(Ordering::Acquire) => Broken::CutOff,
+            other => other,
+        });
         let (outcome, cause) = match &ended {
             Ok(()) => (Outcome::Complete, None),
             Err(broken) => (Outcome::Aborted, Some(broken.code())),

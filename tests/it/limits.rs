@@ -178,7 +178,7 @@ async fn a_copy_that_outlives_the_drain_is_cut_off_visibly_and_recorded() {
     assert!(since.elapsed() < Duration::from_secs(5));
     let release = headers.iter().find(|(name, _)| name == "release-id").unwrap().1.clone();
     let closed = proxy.closing(&release).await;
-    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("requester_left")));
+    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("server_stopped")));
     proxy.source.open_gate();
 }
 
