@@ -6,6 +6,7 @@
 mod copies;
 mod crash;
 mod demo;
+mod http2;
 mod ledger;
 mod limits;
 mod memory;
