@@ -243,6 +243,24 @@ fn everybody_in_the_files_is_made_up() {
 }
 
 #[test]
+fn every_cause_in_the_ledger_is_explained_to_auditors() {
+    let page = fs::read_to_string("docs/audit.md").unwrap();
+    let mut causes = 0;
+    for file in ["src/upstream/mod.rs", "src/release/deliver.rs"] {
+        let text = fs::read_to_string(file).unwrap();
+        for arm in text.split("=> \"").skip(1) {
+            let Some((cause, _)) = arm.split_once("\",") else { continue };
+            assert!(
+                page.contains(&format!("`{cause}`")),
+                "docs/audit.md does not explain `{cause}` of {file}"
+            );
+            causes += 1;
+        }
+    }
+    assert!(causes >= 14, "only {causes} causes were found");
+}
+
+#[test]
 fn no_private_key_is_among_the_files() {
     let output = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let listed =
