@@ -15,6 +15,7 @@ pub mod plan;
 pub mod random;
 pub mod release;
 pub mod scope;
+mod text;
 pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};
