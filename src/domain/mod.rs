@@ -15,6 +15,7 @@ pub mod plan;
 pub mod random;
 pub mod release;
 pub mod scope;
+pub mod sweep;
 mod text;
 pub mod wilayah;
 
@@ -26,8 +27,12 @@ pub use field::{FieldName, FieldNameError};
 pub use media::{MediaType, MediaTypeError};
 pub use party::Party;
 pub use person::{Nik, Nkk};
-pub use plan::{Action, CopyKey, FieldRule, Format, Formulas, Mask, MaskPlan, Records, RowArea};
+pub use plan::{
+    Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Outside, Records,
+    RowArea,
+};
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;
 pub use scope::{Role, Scope};
+pub use sweep::{Found, Pattern, PatternError, Sweep};
 pub use wilayah::{Level, Tps, Wilayah, WilayahError};

@@ -6,7 +6,8 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::field::FieldName;
-use super::wilayah::Wilayah;
+use super::sweep::Sweep;
+use super::wilayah::{Level, Wilayah};
 
 /// How the source's body is built; the copy leaves in the same form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,11 +73,25 @@ pub enum Action {
     /// Name and value stay behind.
     Drop,
     Mask(Mask),
+    /// The letters a text begins with, at most so many, and `***`, whatever the text's length: `S***`.
+    Letters {
+        first: u8,
+    },
     /// The year of a date, as a string: `1990`.
     Year,
     /// Whole years from a birth date to the stated date, as a string: `33`.
     Age {
         at: Date,
+    },
+    /// The band of years that such an age lies in, as a string: `30-39`.
+    AgeBand {
+        at: Date,
+        width: u8,
+    },
+    /// The code of the area at this level that the value, the code of an area or a TPS, lies in: `9901011001`
+    /// of `9901011001002`. A code above the level stays; what is not a code gives null.
+    Area {
+        level: Level,
     },
     /// The same text in every row.
     Fixed(String),
@@ -91,9 +106,11 @@ impl Action {
         match self {
             Self::Keep => "keep",
             Self::Drop => "drop",
-            Self::Mask(_) => "mask",
+            Self::Mask(_) | Self::Letters { .. } => "mask",
             Self::Year => "year",
             Self::Age { .. } => "age",
+            Self::AgeBand { .. } => "age_band",
+            Self::Area { .. } => "area",
             Self::Fixed(_) => "fixed",
             Self::Token => "token",
         }
@@ -105,11 +122,17 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mask(Mask { first, last }) => write!(f, "mask({first},{last})"),
+            Self::Letters { first } => write!(f, "mask(letters={first})"),
             Self::Age { at } => write!(f, "age({at})"),
+            Self::AgeBand { at, width } => write!(f, "age_band({at},{width})"),
+            Self::Area { level } => write!(f, "area({level})"),
             Self::Keep | Self::Drop | Self::Year | Self::Fixed(_) | Self::Token => f.write_str(self.word()),
         }
     }
 }
+
+/// Letters that [`Action::Letters`] shows at most: with more, most names would be known.
+pub const LETTERS_MAX: u8 = 3;
 
 /// Digits of a 16-digit number that stay at either end; the rest become `*`. A value that is not 16 ASCII
 /// digits becomes `****` whole. `first: 0, last: 0` hides all.
@@ -140,6 +163,17 @@ impl FieldRule {
 pub struct RowArea {
     pub field: FieldName,
     pub within: Wilayah,
+    pub outside: Outside,
+}
+
+/// What becomes of a row outside the area. One that does not say where it belongs always aborts the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outside {
+    /// The copy is aborted: the source gave what was not asked for.
+    #[default]
+    Abort,
+    /// The row stays behind and is counted.
+    Withhold,
 }
 
 /// The orders for one copy. A field that no rule names stays behind.
@@ -149,6 +183,28 @@ pub struct MaskPlan {
     /// At most one rule for a name; emitted names are distinct too. The policy checker sees to both.
     pub fields: Vec<FieldRule>,
     pub row_area: RowArea,
+    /// No field leaves under its name beside it; the policy checker sees to that too.
+    pub kode_ganda: Option<KodeGanda>,
+    pub sweep: Sweep,
+}
+
+/// An added last column, by which rows of one number are found within one copy: a code of the NIK in the field
+/// `of`, under the key of the copy; null where that is not 16 digits. The field itself may stay behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KodeGanda {
+    pub of: FieldName,
+}
+
+impl KodeGanda {
+    /// The column's name in every copy.
+    pub const NAME: &'static str = "kode_ganda";
+}
+
+/// As the ledger holds it: `kode_ganda(nik)`.
+impl fmt::Display for KodeGanda {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", Self::NAME, self.of)
+    }
 }
 
 /// The secret of one copy, from which its tokens are made.

@@ -136,6 +136,26 @@ impl Wilayah {
             Err(_) => false,
         }
     }
+
+    /// The area at this level that a row's own code, of an area or of a TPS, plain or dotted, lies in. A code
+    /// above the level is its own area; a code of any other shape has none, and neither has the whole country.
+    pub fn of_code(code: &[u8], level: Level) -> Option<Self> {
+        let digits = Digits::read(code).ok()?;
+        if !PART_ENDS.contains(&usize::from(digits.len)) && usize::from(digits.len) != DIGITS_MAX {
+            return None;
+        }
+        let len = match level {
+            Level::Nasional => return None,
+            Level::Provinsi => 2,
+            Level::Kabkota => 4,
+            Level::Kecamatan => 6,
+            Level::Desa => 10,
+        };
+        let len = digits.len.min(len);
+        let mut bytes = [0; DIGITS_MAX];
+        bytes[..usize::from(len)].copy_from_slice(&digits.bytes[..usize::from(len)]);
+        Some(Self(Digits { bytes, len }))
+    }
 }
 
 impl FromStr for Wilayah {
@@ -243,5 +263,28 @@ mod tests {
             assert_eq!(kab.contains_code(code), inside, "{}", String::from_utf8_lossy(code));
         }
         assert!(kab.contains_tps(&"3374011001001".parse().unwrap()));
+    }
+    #[test]
+    fn a_code_lies_in_one_area_at_each_level() {
+        let cases: [(&[u8], Level, Option<&str>); 12] = [
+            (b"9901011001002", Level::Desa, Some("9901011001")),
+            (b"99.01.01.1001.002", Level::Desa, Some("9901011001")),
+            (b"9901011001", Level::Desa, Some("9901011001")),
+            (b"9901011001002", Level::Kecamatan, Some("990101")),
+            (b"9901011001002", Level::Kabkota, Some("9901")),
+            (b"9901011001002", Level::Provinsi, Some("99")),
+            (b"9901", Level::Desa, Some("9901")),
+            (b"9901011001002", Level::Nasional, None),
+            (b"99010110010023", Level::Desa, None),
+            (b"990", Level::Provinsi, None),
+            (b"JL KENARI 7", Level::Desa, None),
+            (b"", Level::Desa, None),
+        ];
+        for (code, level, expected) in cases {
+            let found = Wilayah::of_code(code, level);
+            let name = String::from_utf8_lossy(code);
+            assert_eq!(found.as_ref().map(Wilayah::as_str), expected, "{name} {level}");
+            assert_eq!(found, expected.map(|text| text.parse().unwrap()), "{name} {level}");
+        }
     }
 }

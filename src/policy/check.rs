@@ -215,7 +215,11 @@ fn check_parameters(
         for (name, kind) in route.iter().flat_map(|route| &route.parameters) {
             let protected = NUMBER_NAMES.iter().any(|word| name.to_ascii_lowercase().starts_with(word));
             let hidden = roles.iter().flatten().any(|role| {
-                role.fields.iter().any(|rule| rule.name.as_str() == name && rule.action != Action::Keep)
+                role.kode_ganda.as_ref().is_some_and(|added| added.of.as_str() == name)
+                    || role
+                        .fields
+                        .iter()
+                        .any(|rule| rule.name.as_str() == name && rule.action != Action::Keep)
             });
             if *kind == ParameterKind::Number && (protected || hidden) {
                 problems.push(

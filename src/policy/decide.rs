@@ -15,7 +15,9 @@ use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef};
-use crate::domain::{Action, Ask, Determination, FieldName, MaskPlan, Method, Party, RowArea, Tps, Wilayah};
+use crate::domain::{
+    Action, Ask, Determination, FieldName, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah,
+};
 use crate::identity::Requester;
 
 /// Western Indonesian Time, by which a policy's days are counted wherever in the country one asks.
@@ -165,7 +167,12 @@ impl Grant {
             Some(emitted) => (emitted.clone(), format!("{} of {}", rule.action, rule.name)),
             None => (rule.name.clone(), rule.action.to_string()),
         });
-        told.collect()
+        let added = self
+            .plan
+            .kode_ganda
+            .iter()
+            .filter_map(|added| Some((KodeGanda::NAME.parse().ok()?, added.to_string())));
+        told.chain(added).collect()
     }
 
     fn route(&self) -> &Route {
@@ -222,7 +229,9 @@ impl PolicySet {
         let plan = MaskPlan {
             format: route.format.clone(),
             fields: rule.fields.clone(),
-            row_area: RowArea { field: route.row_area.clone(), within: area },
+            row_area: RowArea { field: route.row_area.clone(), within: area, outside: route.outside },
+            kode_ganda: rule.kode_ganda.clone(),
+            sweep: rule.sweep.clone(),
         };
         Ok(Grant { requester, ask, area, plan, policy: Arc::clone(policy), route: index })
     }
@@ -310,6 +319,7 @@ row_area = "kode_tps"
 [[role]]
 role = "partai"
 level = "kabkota"
+kode_ganda = { of = "nik" }
 [role.fields]
 nik = { action = "mask", first = 6 }
 tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
@@ -501,7 +511,9 @@ nama = "keep"
         let grant = set.decide(party(), ask("GET /dpt/990101.csv?halaman=2"), NOON_S).unwrap();
         let given: Vec<String> =
             grant.given().iter().map(|(name, action)| format!("{name} {action}")).collect();
-        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14) of tanggal_lahir"]);
+        let expected =
+            ["nik mask(6,0)", "usia age(2024-02-14) of tanggal_lahir", "kode_ganda kode_ganda(nik)"];
+        assert_eq!(given, expected);
         assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
         assert_eq!(grant.plan().row_area.within.as_str(), "990101");
         assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");

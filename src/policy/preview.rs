@@ -46,7 +46,9 @@ impl Policy {
         Ok(MaskPlan {
             format: route.format.clone(),
             fields: rule.fields.clone(),
-            row_area: RowArea { field: route.row_area.clone(), within },
+            row_area: RowArea { field: route.row_area.clone(), within, outside: route.outside },
+            kode_ganda: rule.kode_ganda.clone(),
+            sweep: rule.sweep.clone(),
         })
     }
 }

@@ -9,6 +9,9 @@
 //! nik = { action = "mask", first = 12 }
 //! tanggal_lahir = { action = "age", at = 2024-02-14, as = "usia" }
 //! ```
+//!
+//! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them;
+//! `sweep = "abort"` and `patterns = ['08[0-9]{8,11}']` say what is looked for in kept values and what follows.
 
 use std::ops::Range;
 
@@ -19,10 +22,18 @@ use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{Action, FieldName, FieldRule, Level, Mask, Role};
+use crate::domain::{
+    Action, FieldName, FieldRule, Found, KodeGanda, LETTERS_MAX, Level, Mask, Pattern, Role, Sweep,
+};
 
 /// Names under which sources hold a NIK or an NKK.
 pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
+
+/// Names under which sources hold an NKK.
+const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
+
+/// Years of a band: a narrower one is an age, a wider one says nothing.
+const WIDTHS: std::ops::RangeInclusive<u8> = 2..=50;
 
 /// Longest text of `fixed`, in bytes.
 const FIXED_BYTES_MAX: usize = 256;
@@ -33,6 +44,8 @@ pub struct RoleRule {
     pub role: Role,
     pub level: Level,
     pub fields: Vec<FieldRule>,
+    pub kode_ganda: Option<KodeGanda>,
+    pub sweep: Sweep,
 }
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
@@ -45,7 +58,17 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "role", example: "\"partai\"" },
     Key { name: "level", example: "\"kabkota\"" },
     Key { name: "fields", example: "{ nama = \"keep\" }" },
+    Key { name: "kode_ganda", example: "{ of = \"nik\" }" },
+    Key { name: "sweep", example: "\"abort\"" },
+    Key { name: "patterns", example: "['08[0-9]{8,11}']" },
 ];
+
+const FOUND: &[(&str, Found)] = &[("mask", Found::Mask), ("abort", Found::Abort)];
+
+/// Each pattern is looked for in every kept value.
+const PATTERNS_MAX: usize = 16;
+
+const GANDA_KEYS: &[Key] = &[Key { name: "of", example: "\"nik\"" }];
 
 #[derive(Clone, Copy)]
 enum Word {
@@ -54,6 +77,8 @@ enum Word {
     Mask,
     Year,
     Age,
+    AgeBand,
+    Area,
     Fixed,
     Token,
 }
@@ -64,6 +89,8 @@ const WORDS: &[(&str, Word)] = &[
     ("mask", Word::Mask),
     ("year", Word::Year),
     ("age", Word::Age),
+    ("age_band", Word::AgeBand),
+    ("area", Word::Area),
     ("fixed", Word::Fixed),
     ("token", Word::Token),
 ];
@@ -73,6 +100,9 @@ const AS: Key = Key { name: "as", example: "\"usia\"" };
 const AT: Key = Key { name: "at", example: "2024-02-14" };
 const FIRST: Key = Key { name: "first", example: "6" };
 const LAST: Key = Key { name: "last", example: "4" };
+const LETTERS: Key = Key { name: "letters", example: "1" };
+const WIDTH: Key = Key { name: "width", example: "10" };
+const AREA_LEVEL: Key = Key { name: "level", example: "\"desa\"" };
 const TEXT: Key = Key { name: "text", example: "\"-\"" };
 
 impl Word {
@@ -81,8 +111,10 @@ impl Word {
         match self {
             Self::Drop => &[ACTION],
             Self::Keep | Self::Year | Self::Token => &[ACTION, AS],
-            Self::Mask => &[ACTION, FIRST, LAST, AS],
+            Self::Mask => &[ACTION, FIRST, LAST, LETTERS, AS],
             Self::Age => &[ACTION, AT, AS],
+            Self::AgeBand => &[ACTION, AT, WIDTH, AS],
+            Self::Area => &[ACTION, AREA_LEVEL, AS],
             Self::Fixed => &[ACTION, TEXT, AS],
         }
     }
@@ -112,7 +144,60 @@ pub(super) fn read(
         keys.need_text("level", problems).and_then(|text| word("level", &text, &read_levels(), problems));
     keys.need("fields", problems);
     let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
-    Some(RoleRule { role: role?, level: level?, fields: fields? })
+    let kode_ganda = read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
+    let sweep = read_sweep(&keys, problems);
+    Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda, sweep: sweep? })
+}
+
+fn read_sweep(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Sweep> {
+    let found = match role.text("sweep", problems) {
+        Some(text) => word("sweep", &text, FOUND, problems),
+        None => role.get("sweep").is_none().then(Found::default),
+    };
+    let Some(list) = role.get("patterns") else { return Some(Sweep { found: found?, patterns: Vec::new() }) };
+    let texts = role.need_texts("patterns", problems)?;
+    if texts.len() > PATTERNS_MAX {
+        problems.push(
+            Problem::at(list.span(), format!("the role has more than {PATTERNS_MAX} patterns"))
+                .help("join some by `|`; each is looked for in every kept value"),
+        );
+    }
+    let mut patterns = Vec::new();
+    for text in texts {
+        match text.value.parse::<Pattern>() {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => problems.push(
+                Problem::at(text.span, format!("the pattern {error}"))
+                    .help("write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"),
+            ),
+        }
+    }
+    Some(Sweep { found: found?, patterns })
+}
+
+/// The added column, if there is one.
+fn read_ganda(role: &Keys<'_>, fields: &[FieldRule], problems: &mut Problems<'_>) -> Option<KodeGanda> {
+    let table = role.table("kode_ganda", problems)?;
+    let keys = Keys::open(table.value, table.span.clone(), "`kode_ganda`", GANDA_KEYS, problems);
+    let text = keys.need_text("of", problems)?;
+    let of = read_name("the name after `of`", &text, problems)?;
+    let mut sound = true;
+    if NKK_NAMES.iter().any(|number| text.value.eq_ignore_ascii_case(number)) {
+        problems.push(
+            Problem::at(text.span, "equal family cards would show who lives together")
+                .help("write `kode_ganda = { of = \"nik\" }`: voters are doubled by their NIK"),
+        );
+        sound = false;
+    }
+    let leaves = |rule: &&FieldRule| rule.action != Action::Drop;
+    if let Some(rule) = fields.iter().filter(leaves).find(|rule| rule.emitted().as_str() == KodeGanda::NAME) {
+        problems.push(
+            Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(rule.name.as_str())))
+                .help("give the field another name by `as`, or drop it"),
+        );
+        sound = false;
+    }
+    sound.then_some(KodeGanda { of })
 }
 
 fn read_fields(
@@ -221,6 +306,11 @@ fn read_word(field: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Optio
         Word::Year => return Some(Action::Year),
         Word::Token => return Some(Action::Token),
         Word::Age => ("a date `at` and a name `as`", "{ action = \"age\", at = 2024-02-14, as = \"usia\" }"),
+        Word::AgeBand => (
+            "a date `at`, a `width` and a name `as`",
+            "{ action = \"age_band\", at = 2024-02-14, width = 10, as = \"kelompok_usia\" }",
+        ),
+        Word::Area => ("a `level`", "{ action = \"area\", level = \"desa\" }"),
         Word::Fixed => ("a `text`", "{ action = \"fixed\", text = \"-\" }"),
     };
     problems.push(
@@ -263,12 +353,26 @@ fn read_settings(
         Word::Drop => Action::Drop,
         Word::Year => Action::Year,
         Word::Token => Action::Token,
+        Word::Mask if keys.get("letters").is_some() => read_letters(field, &keys, problems)?,
         Word::Mask => Action::Mask(read_mask(&keys, problems)?),
         Word::Age => {
             // A number of years under the name of a birth date would be read as a date.
             let named = keys.need("as", problems).is_some();
             let at = keys.need_date("at", problems)?.value;
             named.then_some(Action::Age { at })?
+        }
+        Word::AgeBand => {
+            let named = keys.need("as", problems).is_some();
+            let at = keys.need_date("at", problems);
+            let width = read_width(&keys, problems);
+            named.then_some(Action::AgeBand { at: at?.value, width: width? })?
+        }
+        Word::Area => {
+            let text = keys.need_text("level", problems)?;
+            // An area of the whole country says nothing; `drop` says so.
+            let levels: Vec<_> =
+                read_levels().into_iter().filter(|(_, level)| *level != Level::Nasional).collect();
+            Action::Area { level: word("level", &text, &levels, problems)? }
         }
         Word::Fixed => Action::Fixed(read_fixed(&keys, problems)?),
     };
@@ -296,6 +400,39 @@ fn read_mask(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Mask> {
             None
         }
     }
+}
+
+fn read_width(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<u8> {
+    keys.need("width", problems)?;
+    let number = keys.number("width", problems)?;
+    let width = u8::try_from(number.value).ok().filter(|width| WIDTHS.contains(width));
+    if width.is_none() {
+        problems.push(
+            Problem::at(number.span, format!("a band is {} to {} years wide", WIDTHS.start(), WIDTHS.end()))
+                .help("write `width = 10`, or `age` for the age itself"),
+        );
+    }
+    width
+}
+
+/// A mask of a free text: `{ action = "mask", letters = 1 }`.
+fn read_letters(field: &str, keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Action> {
+    let number = keys.number("letters", problems)?;
+    let wrong = if is_number(field) {
+        format!("{} is a number and has no letters", quote(field))
+    } else if keys.get("first").is_some() || keys.get("last").is_some() {
+        "a mask counts digits or letters, not both".to_owned()
+    } else {
+        match u8::try_from(number.value) {
+            Ok(first) if (1..=LETTERS_MAX).contains(&first) => return Some(Action::Letters { first }),
+            _ => format!("a mask lets 1 to {LETTERS_MAX} letters stay"),
+        }
+    };
+    problems.push(
+        Problem::at(number.span, wrong)
+            .help("write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `\"mask\"` alone"),
+    );
+    None
 }
 
 fn read_fixed(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<String> {

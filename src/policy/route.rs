@@ -18,7 +18,7 @@ use super::template::Template;
 use crate::document::quote;
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
-use crate::domain::{FieldName, Format, Formulas, MediaType, Method, Records};
+use crate::domain::{FieldName, Format, Formulas, MediaType, Method, Outside, Records};
 
 /// What a parameter's value has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub struct Route {
     pub(super) format: Format,
     pub(super) media_types: Vec<String>,
     pub(super) row_area: FieldName,
+    pub(super) outside: Outside,
 }
 
 impl Route {
@@ -84,6 +85,11 @@ impl Route {
     pub fn row_area(&self) -> &FieldName {
         &self.row_area
     }
+
+    /// What becomes of a row outside the asked area.
+    pub fn outside(&self) -> Outside {
+        self.outside
+    }
 }
 
 const ROUTE_KEYS: &[Key] = &[
@@ -97,6 +103,7 @@ const ROUTE_KEYS: &[Key] = &[
     Key { name: "records", example: "\"array\"" },
     Key { name: "media_types", example: "[\"text/csv\"]" },
     Key { name: "row_area", example: "\"kode_tps\"" },
+    Key { name: "outside", example: "\"withhold\"" },
 ];
 
 const ENVELOPE_KEYS: &[Key] =
@@ -109,6 +116,8 @@ const KINDS: &[(&str, ParameterKind)] =
 
 const FORMULAS: &[(&str, Formulas)] =
     &[("neutralise", Formulas::Neutralise), ("keep", Formulas::Keep), ("abort", Formulas::Abort)];
+
+const OUTSIDES: &[(&str, Outside)] = &[("abort", Outside::Abort), ("withhold", Outside::Withhold)];
 
 const DELIMITERS: &[(&str, u8)] = &[(",", b','), (";", b';'), ("|", b'|'), ("\t", b'\t')];
 
@@ -140,6 +149,10 @@ pub(super) fn read(
     let media_types = read_media_types(&keys, problems);
     let row_area =
         keys.need_text("row_area", problems).and_then(|text| read_field("row_area", &text, problems));
+    let outside = choose(&keys, "outside", OUTSIDES, Outside::Abort, problems);
+    if let (Some(outside), Some(format)) = (outside, &format) {
+        check_outside(outside, format, &keys, problems);
+    }
     Some(Route {
         template: template?.value,
         methods: methods?,
@@ -148,7 +161,20 @@ pub(super) fn read(
         format: format?,
         media_types: media_types?,
         row_area: row_area?,
+        outside: outside?,
     })
+}
+
+/// A text that is one record has nothing left to hand over when that record is withheld.
+fn check_outside(outside: Outside, format: &Format, keys: &Keys<'_>, problems: &mut Problems<'_>) {
+    if let (Outside::Withhold, Format::Json(Records::Object), Some(value)) =
+        (outside, format, keys.get("outside"))
+    {
+        problems.push(
+            Problem::at(value.span(), "the one record of `records = \"object\"` cannot be withheld")
+                .help("remove `outside`: a record outside the asked area then ends the copy"),
+        );
+    }
 }
 
 fn read_template(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<At<Template>> {

@@ -125,7 +125,7 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("a role that gets nothing", "nama = \"keep\"\nnik = { action = \"mask\", first = 6 }\n", "", &["22:1 the role drops every field, so that its copy would be empty ? name what the role may have, or remove the role: a role without a rule is denied"]),
         ("a field twice", r#"alamat = "drop""#, "alamat = \"drop\"\nnama = \"mask\"", &["26:1 field `nama` is ordered twice; first at line 23, as `keep` ? keep one of the two; the stricter is the safer"]),
         ("an unknown action", r#"nama = "keep""#, r#"nama = "kep""#, &["23:8 `action` cannot be `kep` ? did you mean `keep`?"]),
-        ("a hash", r#"nama = "keep""#, r#"nama = "sha256""#, &["23:8 `action` cannot be `sha256` ? known here: `keep`, `drop`, `mask`, `year`, `age`, `fixed`, `token`"]),
+        ("a hash", r#"nama = "keep""#, r#"nama = "sha256""#, &["23:8 `action` cannot be `sha256` ? known here: `keep`, `drop`, `mask`, `year`, `age`, `age_band`, `area`, `fixed`, `token`"]),
         ("a rule that is no word", r#"nama = "keep""#, "nama = true", &[r#"23:8 the rule of `nama` is of type boolean ? write an action such as `"keep"` or `{ action = "mask", first = 6 }`"#]),
         ("a rule without an action", r#"nama = "keep""#, "nama = { first = 6 }", &[r#"23:8 the rule of `nama` has no `action` ? write it like `{ action = "mask", first = 6 }`"#]),
         ("a setting of another action", r#"nama = "keep""#, r#"nama = { action = "keep", frist = 6 }"#, &["23:27 `keep` has no key `frist` ? known here: `action`, `as`"]),
@@ -147,6 +147,45 @@ fn every_wrong_policy_is_refused_with_place_and_remedy() {
         ("half a line", r#"version = "1""#, "version", &["6:8 not TOML: key with no value, expected `=` ? see https://toml.io for how strings, dates and tables are written"]),
         ("a table twice", "[[route]]", "[policy]\n[[route]]", &["12:2 `policy` is given twice ? keep one of the two"]),
     ];
+    check_wrong(cases);
+}
+
+#[test]
+fn wrong_settings_of_actions_and_of_the_added_column_are_refused_with_place_and_remedy() {
+    #[rustfmt::skip]
+    let cases: &[(&str, &str, &str, &[&str])] = &[
+        ("an age band in a word", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = \"age_band\"", &[r#"24:17 `age_band` for `tanggal_lahir` needs a date `at`, a `width` and a name `as` ? write `{ action = "age_band", at = 2024-02-14, width = 10, as = "kelompok_usia" }`"#]),
+        ("an age band without its settings", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\" }", &[r#"24:17 `age_band` has no `as` ? add `as = "usia"`"#, "24:17 `age_band` has no `at` ? add `at = 2024-02-14`", "24:17 `age_band` has no `width` ? add `width = 10`"]),
+        ("an age band of one year", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age_band\", at = 2024-02-14, width = 1, as = \"usia\" }", &["24:65 a band is 2 to 50 years wide ? write `width = 10`, or `age` for the age itself"]),
+        ("an age with a width", r#"nama = "keep""#, "nama = \"keep\"\ntanggal_lahir = { action = \"age\", at = 2024-02-14, width = 10, as = \"usia\" }", &["24:52 `age` has no key `width` ? known here: `action`, `at`, `as`"]),
+        ("an area in a word", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = \"area\"", &[r#"24:12 `area` for `kode_tps` needs a `level` ? write `{ action = "area", level = "desa" }`"#]),
+        ("an area without a level", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = { action = \"area\" }", &[r#"24:12 `area` has no `level` ? add `level = "desa"`"#]),
+        ("an area of the whole country", r#"nama = "keep""#, "nama = \"keep\"\nkode_tps = { action = \"area\", level = \"nasional\" }", &["24:39 `level` cannot be `nasional` ? known here: `provinsi`, `kabkota`, `kecamatan`, `desa`"]),
+        ("a mask by letters of a number", "first = 6", "letters = 1", &[r#"24:36 `nik` is a number and has no letters ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask by letters and digits", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 1, last = 2 }"#, &[r#"23:37 a mask counts digits or letters, not both ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask of many letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 4 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("a mask of no letters", r#"nama = "keep""#, r#"nama = { action = "mask", letters = 0 }"#, &[r#"23:37 a mask lets 1 to 3 letters stay ? write `letters = 1` for texts, `first = 6` for 16-digit numbers, or `"mask"` alone"#]),
+        ("letters that are no number", r#"nama = "keep""#, r#"nama = { action = "mask", letters = "1" }"#, &["23:37 `letters` is not a whole number from 0 ? write it like `letters = 1`"]),
+        ("an unknown word for the sweep", "[role.fields]", "sweep = \"drop\"\n[role.fields]", &["22:9 `sweep` cannot be `drop` ? known here: `mask`, `abort`"]),
+        ("a sweep that is no word", "[role.fields]", "sweep = true\n[role.fields]", &[r#"22:9 `sweep` is a string, and this is of type boolean ? write it like `sweep = "abort"`"#]),
+        ("patterns that are no list", "[role.fields]", "patterns = 'a'\n[role.fields]", &["22:12 `patterns` is a list of strings, and this is of type string ? write it like `patterns = ['08[0-9]{8,11}']`"]),
+        ("a pattern that is none", "[role.fields]", "patterns = ['a', '(a', 'a*', '(?=a)']\n[role.fields]", &["22:18 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:24 the pattern finds nothing at all ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:30 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"]),
+        ("many patterns", "[role.fields]", "patterns = ['a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p','q']\n[role.fields]", &["22:12 the role has more than 16 patterns ? join some by `|`; each is looked for in every kept value"]),
+        ("an unknown word for rows outside", r#"row_area = "kode_tps""#, "row_area = \"kode_tps\"\noutside = \"drop\"", &["18:11 `outside` cannot be `drop` ? known here: `abort`, `withhold`"]),
+        ("one record that is withheld", r#"format = "csv""#, "format = \"json\"\nrecords = \"object\"\noutside = \"withhold\"", &["17:11 the one record of `records = \"object\"` cannot be withheld ? remove `outside`: a record outside the asked area then ends the copy"]),
+        ("an added column that is no table", "[role.fields]", "kode_ganda = true\n[role.fields]", &[r#"22:14 `kode_ganda` is a table, and this is of type boolean ? write it like `kode_ganda = { of = "nik" }`"#]),
+        ("an added column of nothing", "[role.fields]", "kode_ganda = {}\n[role.fields]", &[r#"22:14 `kode_ganda` has no `of` ? add `of = "nik"`"#]),
+        ("an added column with a name of its own", "[role.fields]", "kode_ganda = { of = \"nik\", as = \"kode\" }\n[role.fields]", &["22:28 `kode_ganda` has no key `as` ? known here: `of`"]),
+        ("an added column of a malformed field", "[role.fields]", "kode_ganda = { of = \"nomor nik\" }\n[role.fields]", &["22:21 the name after `of` is malformed: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does; names of another form never leave"]),
+        ("an added column of the family card", "[role.fields]", "kode_ganda = { of = \"No_KK\" }\n[role.fields]", &[r#"22:21 equal family cards would show who lives together ? write `kode_ganda = { of = "nik" }`: voters are doubled by their NIK"#]),
+        ("an added column under a name that is taken", "[role.fields]\nnama = \"keep\"", "kode_ganda = { of = \"nik\" }\n[role.fields]\nnama = { action = \"keep\", as = \"kode_ganda\" }", &["22:14 `nama` leaves as `kode_ganda` too ? give the field another name by `as`, or drop it"]),
+        ("an added column beside fields that are wrong", "[role.fields]\nnama = \"keep\"", "kode_ganda = { of = \"nik\" }\n[role.fields]\nnama = \"kep\"", &["24:8 `action` cannot be `kep` ? did you mean `keep`?"]),
+        ("a parameter that asks by the number of the added column", "\n[[role]]\nrole = \"partai\"", "[route.parameters]\nidentitas = \"number\"\n\n[[role]]\nkode_ganda = { of = \"identitas\" }\nrole = \"partai\"", &["19:1 the parameter `identitas` asks by a field that is hidden ? remove it: who may try values learns the hidden field"]),
+    ];
+    check_wrong(cases);
+}
+
+fn check_wrong(cases: &[(&str, &str, &str, &[&str])]) {
     for (name, old, new, expected) in cases {
         assert!(RIGHT.contains(old), "{name}: the text to change is there");
         let wrong = RIGHT.replacen(old, new, 1);
@@ -410,8 +449,10 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
     let manual = include_str!("../../docs/policy.md");
     let examples: Vec<&str> =
         manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [whole, route, role] = examples[..] else { panic!("three examples, not {}", examples.len()) };
-    let all = format!("{whole}\n{route}\n{role}");
+    let [whole, route, role, ganda, sweep] = examples[..] else {
+        panic!("five examples, not {}", examples.len())
+    };
+    let all = format!("{whole}\n{route}\n{role}\n{ganda}\n{sweep}");
     assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
     let rules: Vec<&str> = manual
         .lines()
@@ -419,7 +460,7 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
         .filter(|(rule, _)| rule.contains(" = "))
         .map(|(rule, _)| rule)
         .collect();
-    assert_eq!(rules.len(), 8, "{rules:?}");
+    assert_eq!(rules.len(), 11, "{rules:?}");
     for rule in rules {
         let policy = RIGHT.replace("nik = { action = \"mask\", first = 6 }\nalamat = \"drop\"", rule);
         let policy =

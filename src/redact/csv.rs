@@ -4,22 +4,27 @@
 //! guessed: a quote inside a bare cell, text behind a closing quote, a carriage return without its line feed,
 //! a NUL, a row of another length than the header each end the pass.
 
-use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
+use crate::domain::{CopyKey, Formulas, MaskPlan, Outside, Wilayah};
 
 use super::cell::{Cell, Next, bare_cell, begins_formula, cell, write_cell};
 use super::error::{Problem, Stop};
+use super::fields::Fields;
+use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{self, Ease, Lookalikes, Rules};
 use super::splice::Splice;
 use super::stream::Window;
+use super::sweep::Sweeper;
 use super::{Tally, sweep};
 
 pub(super) struct Csv {
     delimiter: u8,
     formulas: Formulas,
     within: Wilayah,
-    rules: Rules,
+    outside: Outside,
+    pub rules: Rules,
+    pub fields: Fields,
     /// Set by the header.
     columns: Option<Vec<Column>>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
@@ -41,14 +46,22 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 impl Csv {
     pub fn new(delimiter: u8, formulas: Formulas, plan: &MaskPlan, key: &CopyKey) -> Self {
         let quote = |text: &str| write_cell(text, delimiter, formulas);
+        let rules = Rules::new(plan, key, &quote);
         Self {
             delimiter,
             formulas,
             within: plan.row_area.within,
-            rules: Rules::new(plan, key, &quote),
+            outside: plan.row_area.outside,
+            fields: Fields::new(&rules),
+            rules,
             columns: None,
             is_lone: false,
-            cells: Cells::default(),
+            cells: Cells {
+                delimiter,
+                ganda: Ganda::new(plan, key),
+                sweeper: Sweeper::new(plan),
+                ..Cells::default()
+            },
         }
     }
 
@@ -59,16 +72,26 @@ impl Csv {
         match &self.columns {
             None => self.header(window, out, tally),
             Some(columns) => {
+                let (len_before, tally_before) = (out.len(), *tally);
                 tally.rows_in += 1;
                 let row = Row {
                     delimiter: self.delimiter,
                     formulas: self.formulas,
                     within: &self.within,
+                    outside: self.outside,
                     rules: &self.rules,
                     is_lone: self.is_lone,
                 };
-                let end = row.write(columns, &mut self.cells, window, out, tally)?;
-                tally.rows_out += 1;
+                self.fields.begin();
+                let memory = (&mut self.cells, &mut self.fields);
+                let end = row.write(columns, memory, window, out, tally)?;
+                if self.cells.is_withheld {
+                    out.truncate(len_before);
+                    *tally = Tally::withheld(tally_before);
+                    self.fields.begin();
+                } else {
+                    tally.rows_out += 1;
+                }
                 Ok(end)
             }
         }
@@ -92,11 +115,16 @@ impl Csv {
         let mut separator = pos;
         let end = loop {
             let cell = cell(window, pos, self.delimiter)?;
+            let has_patterns = self.cells.sweeper.has_patterns();
             let name = self.cells.content(window, cell);
             let hash = rules::hash(name);
             names.push(hash);
             let place = self.rules.place(hash, name);
-            columns.push(Column { place, ease: Ease::of(place.map(|place| self.rules.at(place))), alike: 1 });
+            columns.push(Column {
+                place,
+                ease: Ease::of(place.map(|place| self.rules.at(place)), has_patterns),
+                alike: 1,
+            });
             match place.map(|place| self.rules.at(place)) {
                 Some(rule) => {
                     has_area |= rule.is_area;
@@ -129,6 +157,11 @@ impl Csv {
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
         }
+        if self.cells.ganda.is_some() {
+            splice.write_to(separator);
+            splice.append(&[self.delimiter]);
+            splice.append(Ganda::NAME);
+        }
         splice.write_to(end);
         let leaves = |column: &&Column| {
             column.place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
@@ -138,7 +171,7 @@ impl Csv {
                 columns[at - 1].alike += columns[at].alike;
             }
         }
-        self.is_lone = columns.iter().filter(leaves).count() == 1;
+        self.is_lone = columns.iter().filter(leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
         Ok(end)
     }
@@ -149,6 +182,7 @@ struct Row<'a> {
     delimiter: u8,
     formulas: Formulas,
     within: &'a Wilayah,
+    outside: Outside,
     rules: &'a Rules,
     is_lone: bool,
 }
@@ -157,7 +191,7 @@ impl Row<'_> {
     fn write(
         &self,
         columns: &[Column],
-        cells: &mut Cells,
+        (cells, fields): (&mut Cells, &mut Fields),
         window: Window<'_>,
         out: &mut Vec<u8>,
         tally: &mut Tally,
@@ -166,6 +200,10 @@ impl Row<'_> {
         let mut marks = Marks::default();
         // The column, and where its cell begins.
         let (mut at, mut pos) = (0, 0);
+        cells.is_withheld = false;
+        if let Some(ganda) = &mut cells.ganda {
+            ganda.begin();
+        }
         loop {
             self.hurry(columns, cells, window, &mut marks, &mut splice, (&mut at, &mut pos));
             let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
@@ -176,9 +214,18 @@ impl Row<'_> {
                     cell
                 }
             };
-            let rule = columns[at].place.map(|place| self.rules.at(place));
-            if rule.is_some_and(|rule| rule.is_area) {
-                cells.check_area(window, cell, self.within)?;
+            let place = columns[at].place;
+            let rule = place.map(|place| self.rules.at(place));
+            let is_area = rule.is_some_and(|rule| rule.is_area);
+            if is_area && !cells.check_area(window, cell, self.within)? {
+                if self.outside == Outside::Abort {
+                    return Stop::bad(cell.start, Problem::RowOutsideArea);
+                }
+                cells.is_withheld = true;
+            }
+            let before = *tally;
+            if rule.is_some_and(|rule| rule.is_ganda) {
+                cells.see_ganda(window, cell, tally);
             }
             match rule.map(|rule| &rule.order) {
                 Some(Order::Keep) => {
@@ -192,6 +239,7 @@ impl Row<'_> {
                 Some(Order::Change(change)) => {
                     splice.let_out(cell.start);
                     cells.change(change, window, cell, tally);
+                    place.inspect(|place| fields.change(*place));
                     if self.is_lone && cells.fresh.is_empty() {
                         cells.fresh.extend_from_slice(b"\"\"");
                     }
@@ -199,11 +247,19 @@ impl Row<'_> {
                 }
                 Some(Order::Drop) | None => splice.leave_out(pos.saturating_sub(1), cell.end),
             }
+            if let Some(place) = place {
+                fields.note(place, &before, tally);
+            }
             at += 1;
             pos = cell.end + 1;
             match (cell.next, at == columns.len()) {
                 (Next::Cell, false) => {}
                 (Next::Row(line_end), true) => {
+                    if let Some(ganda) = &cells.ganda {
+                        splice.write_to(cell.end);
+                        splice.append(&[self.delimiter]);
+                        splice.append(ganda.code().unwrap_or_default());
+                    }
                     splice.write_to(cell.end + line_end);
                     return Ok(cell.end + line_end);
                 }
@@ -284,10 +340,23 @@ struct Cells {
     /// The last code found inside the area.
     accepted: Vec<u8>,
     plain: Vec<u8>,
+    ganda: Option<Ganda>,
+    sweeper: Sweeper,
+    delimiter: u8,
+    /// Whether the row lies outside the area and is to be withheld.
+    is_withheld: bool,
 }
 
 impl Cells {
-    fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<(), Stop> {
+    fn see_ganda(&mut self, window: Window<'_>, cell: Cell, tally: &mut Tally) {
+        if let Some(mut ganda) = self.ganda.take() {
+            ganda.see(Seen::Text(self.content(window, cell)), tally);
+            self.ganda = Some(ganda);
+        }
+    }
+
+    /// Whether the row's code lies inside the area.
+    fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<bool, Stop> {
         let mut accepted = std::mem::take(&mut self.accepted);
         let code = self.content(window, cell);
         if code.is_empty() {
@@ -295,13 +364,14 @@ impl Cells {
         }
         if accepted != code {
             if !within.contains_code(code) {
-                return Stop::bad(cell.start, Problem::RowOutsideArea);
+                self.accepted = accepted;
+                return Ok(false);
             }
             accepted.clear();
             accepted.extend_from_slice(code);
         }
         self.accepted = accepted;
-        Ok(())
+        Ok(true)
     }
 
     fn change(&mut self, change: &Change, window: Window<'_>, cell: Cell, tally: &mut Tally) {
@@ -327,6 +397,9 @@ impl Cells {
         tally: &mut Tally,
     ) -> Result<bool, Stop> {
         let written = &window.bytes[cell.start..cell.end];
+        if self.sweeper.has_patterns() {
+            return self.look_for_patterns(window, cell, formulas, tally);
+        }
         if is_plain(written) {
             return Ok(false);
         }
@@ -352,7 +425,10 @@ impl Cells {
             return Stop::bad(cell.start, Problem::InvalidUtf8);
         };
         self.fresh.clear();
-        let runs = sweep::cover(text, &mut self.fresh);
+        let runs = self.sweeper.cover(text, &mut self.fresh);
+        if runs > 0 && self.sweeper.aborts() {
+            return Stop::bad(cell.start, Problem::SweepFound);
+        }
         tally.swept += runs;
         if is_formula {
             if runs == 0 {
@@ -361,6 +437,35 @@ impl Cells {
             self.fresh.insert(usize::from(cell.is_quoted), b'\'');
         }
         Ok(is_formula || runs > 0)
+    }
+
+    /// Patterns are looked for in what the cell says; a cell that has one is written anew.
+    fn look_for_patterns(
+        &mut self,
+        window: Window<'_>,
+        cell: Cell,
+        formulas: Formulas,
+        tally: &mut Tally,
+    ) -> Result<bool, Stop> {
+        let sweeper = std::mem::take(&mut self.sweeper);
+        let mut swept = Vec::new();
+        let Ok(text) = std::str::from_utf8(self.content(window, cell)) else {
+            return Stop::bad(cell.start, Problem::InvalidUtf8);
+        };
+        let found = sweeper.cover(text, &mut swept);
+        if found > 0 && sweeper.aborts() {
+            return Stop::bad(cell.start, Problem::SweepFound);
+        }
+        self.sweeper = sweeper;
+        if found == 0 {
+            return self.look(&window.bytes[cell.start..cell.end], cell, formulas, tally);
+        }
+        if formulas == Formulas::Abort && begins_formula(&swept) {
+            return Stop::bad(cell.start, Problem::FormulaCell);
+        }
+        tally.swept += found;
+        self.fresh = write_cell(&String::from_utf8_lossy(&swept), self.delimiter, formulas);
+        Ok(true)
     }
 
     /// What the cell says, quotes undone.

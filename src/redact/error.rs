@@ -47,12 +47,18 @@ pub enum Problem {
     BareCarriageReturn,
     #[error("a cell would be read as a formula")]
     FormulaCell,
+    #[error("a kept value holds what the sweep looks for")]
+    SweepFound,
     #[error("the text ends too early")]
     Truncated,
     #[error("the delimiter of the plan cannot part cells")]
     Delimiter,
     #[error("the compressed body is damaged")]
     BadGzip,
+    #[error("the compressed body is damaged or not of its coding")]
+    BadCoding,
+    #[error("the compressed body needs a window of more than {limit_bytes} bytes")]
+    WindowTooLarge { limit_bytes: u64 },
     #[error("the body decodes to more than {limit} times its size")]
     RatioTooHigh { limit: u64 },
     #[error("the body decodes to more than {limit_bytes} bytes")]
@@ -61,7 +67,7 @@ pub enum Problem {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RedactError {
-    #[error("the content coding is not identity or gzip")]
+    #[error("the content coding is none of identity, gzip, deflate, br and zstd")]
     UnknownCoding,
     /// `records` were whole before it; `offset` counts bytes of the decoded text.
     #[error("stopped after {records} records at byte {offset}: {problem}")]
@@ -105,9 +111,12 @@ impl Problem {
             Self::StrayQuote => "stray_quote",
             Self::BareCarriageReturn => "bare_carriage_return",
             Self::FormulaCell => "formula_cell",
+            Self::SweepFound => "sweep_found",
             Self::Truncated => "truncated",
             Self::Delimiter => "delimiter",
             Self::BadGzip => "bad_gzip",
+            Self::BadCoding => "bad_coding",
+            Self::WindowTooLarge { .. } => "window_too_large",
             Self::RatioTooHigh { .. } => "ratio_too_high",
             Self::BodyTooLong { .. } => "body_too_long",
         }

@@ -1,7 +1,7 @@
 //! The ways in which data leaks through proxies, each as a table: what comes in, what leaves, how it ends.
 //!
-//! Every case runs under all cuts. A case that fails also states what was handed on before. It is one long file
-//! because the families are read, and compared with each other, as one list.
+//! Every case runs under all cuts. A case that fails also states what was handed on before. The file is long and
+//! one piece because the families are read, and compared with each other, as one list.
 
 use crate::domain::{Action, Format, Formulas, Mask, MaskPlan, Records};
 
@@ -9,13 +9,13 @@ use super::harness::{array, csv, envelope, name, plan, rule, run, run_all_cuts, 
 use super::{Coding, Limits, Problem, RedactError};
 
 /// How a case ends: whole with this output, or stopped with a code after some records and this output.
-enum End {
+pub(super) enum End {
     Whole(&'static str),
     Stopped(&'static str, u64, &'static str),
 }
 use End::{Stopped, Whole};
 
-fn check(plan: &MaskPlan, cases: &[(&str, &str, End)]) {
+pub(super) fn check(plan: &MaskPlan, cases: &[(&str, &str, End)]) {
     for (name, body, end) in cases {
         check_bytes(plan, Limits::default(), name, body.as_bytes(), end);
     }

@@ -1,10 +1,10 @@
 //! For the tests: runs a body through the redactor under every cut, and reads the output as an attacker would.
 
 use crate::domain::{
-    Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Records, RowArea,
+    Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Outside, Records, RowArea, Sweep,
 };
 
-use super::{Coding, Limits, Problem, RedactError, Redacted, Redactor, Tally};
+use super::{Coding, FieldTally, Limits, Problem, RedactError, Redacted, Redactor, Tally};
 
 pub(super) const NIK: &str = "9901014512900003";
 pub(super) const NKK: &str = "9901010101010001";
@@ -18,8 +18,8 @@ pub(super) fn rule(of: &str, action: Action) -> FieldRule {
 }
 
 pub(super) fn plan(format: Format, fields: Vec<FieldRule>) -> MaskPlan {
-    let row_area = RowArea { field: name("kode"), within: "9901".parse().unwrap() };
-    MaskPlan { format, fields, row_area }
+    let row_area = RowArea { field: name("kode"), within: "9901".parse().unwrap(), outside: Outside::Abort };
+    MaskPlan { format, fields, row_area, kode_ganda: None, sweep: Sweep::default() }
 }
 
 /// The orders for role `partai`.
@@ -52,6 +52,7 @@ pub(super) struct Outcome {
     pub output: String,
     pub verdict: Result<(), RedactError>,
     pub tally: Tally,
+    pub fields: Vec<(String, FieldTally)>,
 }
 
 pub(super) fn run<'a>(
@@ -79,7 +80,12 @@ pub(super) fn run<'a>(
     assert!(redactor.push(b"[", &mut out).is_err(), "nothing is taken after the end or an error");
     assert!(redactor.finish(&mut out).is_err());
     assert_eq!(out.len(), end);
-    Outcome { output: String::from_utf8(output).unwrap(), verdict, tally: *redactor.tally() }
+    Outcome {
+        output: String::from_utf8(output).unwrap(),
+        verdict,
+        tally: *redactor.tally(),
+        fields: redactor.fields(),
+    }
 }
 
 /// Bodies up to this length are tried with every pair of cuts.

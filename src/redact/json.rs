@@ -4,7 +4,7 @@
 //! or the blanks round the text. So the state between units is one word, and a record that does not leave
 //! takes its comma with it.
 
-use crate::domain::{CopyKey, FieldName, MaskPlan, Records};
+use crate::domain::{CopyKey, FieldName, MaskPlan, Outside, Records};
 
 use super::error::{Problem, Stop};
 use super::object::Objects;
@@ -16,7 +16,9 @@ pub(super) struct Json {
     place: Place,
     is_object: bool,
     envelope: Option<Envelope>,
-    objects: Objects,
+    /// Whether a record of the array was let out.
+    has_record: bool,
+    pub objects: Objects,
 }
 
 #[derive(Clone, Copy)]
@@ -75,12 +77,13 @@ impl Json {
             Records::Envelope { field, keep } => Some(Envelope::new(field, keep)),
             Records::Array | Records::Object => None,
         };
-        Self {
-            place: Place::Start,
-            is_object: matches!(records, Records::Object),
-            envelope,
-            objects: Objects::new(plan, key, limits),
+        let is_object = matches!(records, Records::Object);
+        let mut objects = Objects::new(plan, key, limits);
+        if is_object {
+            // Without its one record the text would be none.
+            objects.outside = Outside::Abort;
         }
+        Self { place: Place::Start, is_object, envelope, has_record: false, objects }
     }
 
     pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
@@ -137,8 +140,16 @@ impl Json {
         let (at, can_close) = separator(window, is_first, b']')?;
         let end = match window.byte(at)? {
             b'{' => {
-                out.extend_from_slice(&window.bytes[..at]);
+                let len_before = out.len();
+                // The comma of a record before which none was let out stays behind.
+                let from = if is_first || self.has_record { 0 } else { behind_comma(window) };
+                out.extend_from_slice(&window.bytes[from..at]);
                 let end = self.objects.record(window, at, out, tally)?;
+                if self.objects.is_withheld {
+                    out.truncate(len_before);
+                } else {
+                    self.has_record = true;
+                }
                 self.place = Place::Records { is_first: false };
                 return Ok(end);
             }

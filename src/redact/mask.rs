@@ -1,13 +1,15 @@
-//! What becomes of one value, whatever its format: the value comes in decoded, the answer is plain ASCII that
-//! needs no escapes in JSON and no quotes in CSV.
+//! What becomes of one value, whatever its format: the value comes in decoded, the answer is plain ASCII or
+//! letters, which need no escapes in JSON and no quotes in CSV.
 //!
 //! An answer is a text or nothing, never a number: digits are neither rounded nor retyped. A value of an
 //! unexpected type or shape is hidden whole and counted.
 
+use std::io::Write as _;
+
 use aws_lc_rs::hmac;
 use jiff::civil::Date;
 
-use crate::domain::{Action, CopyKey, Mask, Nik};
+use crate::domain::{Action, CopyKey, LETTERS_MAX, Level, Mask, Nik, Wilayah};
 
 use super::Tally;
 
@@ -24,9 +26,19 @@ pub(super) enum Change {
         first: usize,
         last: usize,
     },
+    Letters {
+        first: usize,
+    },
     Year,
     Age {
         at: Date,
+    },
+    AgeBand {
+        at: Date,
+        width: i16,
+    },
+    Area {
+        level: Level,
     },
     /// As it stands in the copy, quotes and all.
     Fixed(Box<[u8]>),
@@ -57,6 +69,8 @@ pub(super) type Room = [u8; 16];
 
 /// Stands for a value that is not 16 digits. Of fixed length, since the length of a value discloses too.
 const WHOLE: &[u8] = b"****";
+/// Stands for what follows the letters shown, also when nothing does.
+const REST: &[u8] = b"***";
 const AGE_YEARS_MAX: i16 = 150;
 
 impl Order {
@@ -68,8 +82,15 @@ impl Order {
             Action::Mask(Mask { first, last }) => {
                 Self::Change(Change::Mask { first: usize::from(*first), last: usize::from(*last) })
             }
+            Action::Letters { first } => {
+                Self::Change(Change::Letters { first: usize::from((*first).min(LETTERS_MAX)) })
+            }
             Action::Year => Self::Change(Change::Year),
             Action::Age { at } => Self::Change(Change::Age { at: *at }),
+            Action::AgeBand { at, width } => {
+                Self::Change(Change::AgeBand { at: *at, width: i16::from(*width).max(1) })
+            }
+            Action::Area { level } => Self::Change(Change::Area { level: *level }),
             Action::Fixed(text) => Self::Change(Change::Fixed(quote(text).into_boxed_slice())),
             Action::Token => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
@@ -86,8 +107,11 @@ impl Change {
     pub fn show<'a>(&'a self, seen: Seen<'_>, room: &'a mut Room, tally: &mut Tally) -> Shown<'a> {
         match (self, seen) {
             (Self::Fixed(text), _) => Shown::Written(text),
-            (_, Seen::Null) | (Self::Year | Self::Age { .. }, Seen::Text(b"")) => Shown::Nothing,
-            (Self::Mask { .. } | Self::Token(_), Seen::Text(b"")) => Shown::Text(b""),
+            (_, Seen::Null)
+            | (Self::Year | Self::Age { .. } | Self::AgeBand { .. } | Self::Area { .. }, Seen::Text(b"")) => {
+                Shown::Nothing
+            }
+            (Self::Mask { .. } | Self::Letters { .. } | Self::Token(_), Seen::Text(b"")) => Shown::Text(b""),
             (Self::Mask { first, last }, Seen::Text(value) | Seen::Number(value)) => {
                 match Nik::read(value).filter(|_| first + last < room.len()) {
                     Some(number) => {
@@ -100,6 +124,16 @@ impl Change {
                 }
             }
             (Self::Mask { .. }, Seen::Bool(_) | Seen::Container) => unreadable(Shown::Text(WHOLE), tally),
+            (Self::Letters { first }, Seen::Text(value)) => match write_letters(value, *first, room) {
+                0 => unreadable(Shown::Text(REST), tally),
+                end => {
+                    room[end..end + REST.len()].copy_from_slice(REST);
+                    Shown::Text(&room[..end + REST.len()])
+                }
+            },
+            (Self::Letters { .. }, Seen::Number(_) | Seen::Bool(_) | Seen::Container) => {
+                unreadable(Shown::Text(REST), tally)
+            }
             (Self::Year, Seen::Text(value)) => match read_date(value) {
                 Some(date) => Shown::Text(write_number(date.year(), 4, room)),
                 None => unreadable(Shown::Nothing, tally),
@@ -110,7 +144,27 @@ impl Change {
                     None => unreadable(Shown::Nothing, tally),
                 }
             }
-            (Self::Year | Self::Age { .. }, Seen::Number(_) | Seen::Bool(_) | Seen::Container)
+            (Self::AgeBand { at, width }, Seen::Text(value)) => {
+                match read_date(value).and_then(|birth| whole_years(birth, *at)) {
+                    Some(years) => Shown::Text(write_band(years, *width, room)),
+                    None => unreadable(Shown::Nothing, tally),
+                }
+            }
+            (Self::Area { level }, Seen::Text(value) | Seen::Number(value)) => {
+                match Wilayah::of_code(value, *level).filter(|_| is_code(seen)) {
+                    Some(area) => {
+                        let code = area.as_str().as_bytes();
+                        room[..code.len()].copy_from_slice(code);
+                        Shown::Text(&room[..code.len()])
+                    }
+                    None => unreadable(Shown::Nothing, tally),
+                }
+            }
+            (
+                Self::Year | Self::Age { .. } | Self::AgeBand { .. },
+                Seen::Number(_) | Seen::Bool(_) | Seen::Container,
+            )
+            | (Self::Area { .. }, Seen::Bool(_) | Seen::Container)
             | (Self::Token(_), Seen::Container) => unreadable(Shown::Nothing, tally),
             (Self::Token(context), Seen::Text(value) | Seen::Number(value) | Seen::Bool(value)) => {
                 let mut context = (**context).clone();
@@ -125,6 +179,23 @@ impl Change {
 fn unreadable<'a>(shown: Shown<'a>, tally: &mut Tally) -> Shown<'a> {
     tally.unreadable += 1;
     shown
+}
+
+/// Whether the value may be a code by its type: of the numbers, only a literal of digits.
+fn is_code(seen: Seen<'_>) -> bool {
+    match seen {
+        Seen::Text(_) => true,
+        Seen::Number(literal) => literal.iter().all(u8::is_ascii_digit),
+        Seen::Null | Seen::Bool(_) | Seen::Container => false,
+    }
+}
+
+/// Writes the letters a text begins with, at most so many, and returns their end.
+fn write_letters(text: &[u8], first: usize, room: &mut Room) -> usize {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    // Some signs for numbers count as letters too.
+    let letters = text.chars().take(first).take_while(|sign| sign.is_alphabetic() && !sign.is_numeric());
+    letters.fold(0, |end, letter| end + letter.encode_utf8(&mut room[end..]).len())
 }
 
 /// `YYYY-MM-DD`, `DD-MM-YYYY`, `DD/MM/YYYY` or `DD|MM|YYYY`, of a day that was.
@@ -166,8 +237,18 @@ fn write_number(number: i16, width: usize, room: &mut Room) -> &[u8] {
     &room[from..]
 }
 
+/// Writes the band of so many years that an age lies in: `30-39`.
+fn write_band(years: i16, width: i16, room: &mut Room) -> &[u8] {
+    let first = years / width * width;
+    let mut rest = &mut room[..];
+    // The longest is `150-404`.
+    let _ = write!(rest, "{first}-{}", first + width - 1);
+    let left = rest.len();
+    &room[..room.len() - left]
+}
+
 /// The first 80 bits in base32 (RFC 4648), which are 16 characters.
-fn base32(bytes: &[u8], room: &mut Room) {
+pub(super) fn base32(bytes: &[u8], room: &mut Room) {
     for (five, eight) in bytes.chunks_exact(5).zip(room.chunks_exact_mut(8)) {
         let mut bits = five.iter().fold(0_u64, |bits, &byte| bits << 8 | u64::from(byte));
         for place in eight.iter_mut().rev() {
@@ -256,6 +337,82 @@ mod tests {
             assert_eq!(show(&Action::Year, seen), ("nothing".to_owned(), 1));
         }
         assert_eq!(show(&Action::Year, Seen::Text(b"")), ("nothing".to_owned(), 0));
+    }
+
+    #[test]
+    fn an_age_shows_its_band() {
+        let band = |width| Action::AgeBand { at: Date::constant(2024, 2, 14), width };
+        let cases: [(Action, Seen<'_>, &str, u64); 14] = [
+            (band(10), Seen::Text(b"1990-12-05"), "30-39", 0),
+            (band(10), Seen::Text(b"14-02-1994"), "30-39", 0),
+            (band(10), Seen::Text(b"15/02/1994"), "20-29", 0),
+            (band(5), Seen::Text(b"1990-12-05"), "30-34", 0),
+            (band(10), Seen::Text(b"2024-02-14"), "0-9", 0),
+            (band(50), Seen::Text(b"1874-02-14"), "150-199", 0),
+            (band(255), Seen::Text(b"1874-02-14"), "0-254", 0),
+            (band(0), Seen::Text(b"1990-12-05"), "33-33", 0),
+            (band(10), Seen::Text(b"2024-02-15"), "nothing", 1),
+            (band(10), Seen::Text(b"1990-02-30"), "nothing", 1),
+            (band(10), Seen::Text(b"33"), "nothing", 1),
+            (band(10), Seen::Number(b"33"), "nothing", 1),
+            (band(10), Seen::Text(b""), "nothing", 0),
+            (band(10), Seen::Null, "nothing", 0),
+        ];
+        for (at, (action, seen, expected, unreadable)) in cases.into_iter().enumerate() {
+            assert_eq!(show(&action, seen), (expected.to_owned(), unreadable), "case {at}");
+        }
+    }
+
+    #[test]
+    fn a_code_shows_its_area_down_to_the_level() {
+        let area = |level| Action::Area { level };
+        let cases: [(Action, Seen<'_>, &str, u64); 13] = [
+            (area(Level::Desa), Seen::Text(b"9901011001002"), "9901011001", 0),
+            (area(Level::Desa), Seen::Text(b"99.01.01.1001.002"), "9901011001", 0),
+            (area(Level::Kabkota), Seen::Number(b"9901011001002"), "9901", 0),
+            (area(Level::Desa), Seen::Text(b"990101"), "990101", 0),
+            (area(Level::Nasional), Seen::Text(b"9901"), "nothing", 1),
+            (area(Level::Desa), Seen::Number(b"99.01"), "nothing", 1),
+            (area(Level::Desa), Seen::Number(b"-9901"), "nothing", 1),
+            (area(Level::Desa), Seen::Text(b"9901014512900003"), "nothing", 1),
+            (area(Level::Desa), Seen::Text(b"JL KENANGA 7, DESA CONTOH"), "nothing", 1),
+            (area(Level::Desa), Seen::Bool(b"true"), "nothing", 1),
+            (area(Level::Desa), Seen::Container, "nothing", 1),
+            (area(Level::Desa), Seen::Text(b""), "nothing", 0),
+            (area(Level::Desa), Seen::Null, "nothing", 0),
+        ];
+        for (at, (action, seen, expected, unreadable)) in cases.into_iter().enumerate() {
+            assert_eq!(show(&action, seen), (expected.to_owned(), unreadable), "case {at}");
+        }
+    }
+
+    #[test]
+    fn a_text_shows_its_first_letters_and_never_its_length() {
+        let letters = |first| Action::Letters { first };
+        let cases: [(Action, Seen<'_>, &str, u64); 18] = [
+            (letters(1), Seen::Text(b"SITI CONTOH"), "S***", 0),
+            (letters(3), Seen::Text(b"SITI CONTOH"), "SIT***", 0),
+            (letters(255), Seen::Text(b"SITI CONTOH"), "SIT***", 0),
+            (letters(3), Seen::Text(b"SI"), "SI***", 0),
+            (letters(3), Seen::Text(b"A 99"), "A***", 0),
+            (letters(1), Seen::Text("Éva".as_bytes()), "É***", 0),
+            (letters(3), Seen::Text("𐐀𐐁𐐂𐐃".as_bytes()), "𐐀𐐁𐐂***", 0),
+            (letters(3), Seen::Text("E\u{301}va".as_bytes()), "E***", 0),
+            (letters(1), Seen::Text(b" SITI"), "***", 1),
+            (letters(1), Seen::Text("\u{200B}SITI".as_bytes()), "***", 1),
+            (letters(3), Seen::Text(b"9901014512900003"), "***", 1),
+            (letters(3), Seen::Text("ⅧⅧⅧ".as_bytes()), "***", 1),
+            (letters(3), Seen::Text(b"\xFF\xFE"), "***", 1),
+            (letters(0), Seen::Text(b"SITI"), "***", 1),
+            (letters(1), Seen::Number(b"9901014512900003"), "***", 1),
+            (letters(1), Seen::Bool(b"true"), "***", 1),
+            (letters(1), Seen::Container, "***", 1),
+            (letters(1), Seen::Text(b""), "", 0),
+        ];
+        for (at, (action, seen, expected, unreadable)) in cases.into_iter().enumerate() {
+            assert_eq!(show(&action, seen), (expected.to_owned(), unreadable), "case {at}");
+        }
+        assert_eq!(show(&letters(1), Seen::Null), ("nothing".to_owned(), 0));
     }
 
     #[test]

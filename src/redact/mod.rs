@@ -27,7 +27,10 @@ mod cell;
 mod coding;
 mod csv;
 mod error;
+mod fields;
+mod ganda;
 mod guess;
+mod gzip;
 mod json;
 mod marks;
 mod mask;
@@ -35,12 +38,14 @@ mod ndjson;
 mod object;
 mod rules;
 mod scan;
+mod slices;
 mod splice;
 mod stream;
 mod sweep;
 
 pub use coding::Coding;
 pub use error::{Problem, RedactError};
+pub use fields::FieldTally;
 
 use coding::{Decoder, Stopped};
 use stream::Stream;
@@ -76,12 +81,21 @@ pub struct Tally {
     pub rows_in: u64,
     /// Records handed on.
     pub rows_out: u64,
+    /// Records left out because they lie outside the area. Nothing else is counted of them.
+    pub rows_withheld: u64,
     /// Runs of 16 or more digits found in kept values and covered.
     pub swept: u64,
     /// Values hidden whole because their type or shape was not the expected one.
     pub unreadable: u64,
     /// Names no rule knows that look like one a rule knows: `NIK`, ` nik`, `no_nik`. They stayed behind.
     pub near_misses: u64,
+}
+
+impl Tally {
+    /// The count after a record that is withheld, from that before it.
+    fn withheld(before: Self) -> Self {
+        Self { rows_in: before.rows_in + 1, rows_withheld: before.rows_withheld + 1, ..before }
+    }
 }
 
 /// Bytes that may leave. Only this module puts any in.
@@ -143,10 +157,7 @@ impl Redactor {
     pub fn push(&mut self, chunk: &[u8], out: &mut Redacted) -> Result<(), RedactError> {
         self.guard(|own| {
             let pushed = own.decoder.push(chunk, &mut |block| own.stream.push(block, &mut out.bytes));
-            pushed.map_err(|stopped| match stopped {
-                Stopped::Text(error) => error,
-                Stopped::Coding(problem) => own.stream.stop(problem, &mut out.bytes),
-            })
+            pushed.map_err(|stopped| own.judge(stopped, out))
         })
     }
 
@@ -154,7 +165,8 @@ impl Redactor {
     /// text or a coding is an error.
     pub fn finish(&mut self, out: &mut Redacted) -> Result<(), RedactError> {
         self.guard(|own| {
-            own.decoder.finish().map_err(|problem| own.stream.stop(problem, &mut out.bytes))?;
+            let decoded = own.decoder.finish(&mut |block| own.stream.push(block, &mut out.bytes));
+            decoded.map_err(|stopped| own.judge(stopped, out))?;
             own.stream.finish(&mut out.bytes)
         })?;
         self.ended = Some(RedactError::Ended);
@@ -163,6 +175,19 @@ impl Redactor {
 
     pub fn tally(&self) -> &Tally {
         self.stream.tally()
+    }
+
+    /// The counts by field, in the order of the plan. A row's area field and that of `kode_ganda` stand behind
+    /// the others where the plan does not name them.
+    pub fn fields(&self) -> Vec<(String, FieldTally)> {
+        self.stream.fields()
+    }
+
+    fn judge(&mut self, stopped: Stopped, out: &mut Redacted) -> RedactError {
+        match stopped {
+            Stopped::Text(error) => error,
+            Stopped::Coding(problem) => self.stream.stop(problem, &mut out.bytes),
+        }
     }
 
     fn guard(&mut self, step: impl FnOnce(&mut Self) -> Result<(), RedactError>) -> Result<(), RedactError> {
@@ -175,6 +200,8 @@ impl Redactor {
     }
 }
 
+#[cfg(test)]
+mod extras;
 #[cfg(test)]
 mod families;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::stream::Window;
 use super::{Limits, Tally};
 
 pub(super) struct Ndjson {
-    objects: Objects,
+    pub objects: Objects,
     is_begun: bool,
 }
 
@@ -55,6 +55,7 @@ impl Ndjson {
             Some(0xEF) if !self.is_begun && start == 0 => return Stop::bad(0, Problem::ByteOrderMark),
             Some(_) => return Stop::bad(start, Problem::UnexpectedShape),
         }
+        let len_before = out.len();
         out.extend_from_slice(&line.bytes[..start]);
         let end = self.objects.record(window, start, out, tally)?;
         if end > line_end {
@@ -64,7 +65,11 @@ impl Ndjson {
         if rest < line.bytes.len() {
             return Stop::bad(rest, Problem::TrailingBytes);
         }
-        out.extend_from_slice(&line.bytes[end..]);
+        if self.objects.is_withheld {
+            out.truncate(len_before);
+        } else {
+            out.extend_from_slice(&line.bytes[end..]);
+        }
         Ok(())
     }
 }

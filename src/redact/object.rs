@@ -3,23 +3,31 @@
 //! Names are compared decoded and leave as they were written, unless the rule gives another. The row's area is
 //! checked on the way; a row without one, or outside, ends the pass.
 
-use crate::domain::{CopyKey, MaskPlan, Wilayah};
+use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
+use super::fields::Fields;
+use super::ganda::Ganda;
 use super::guess::{Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
 use super::rules::{Ease, Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
 use super::splice::Splice;
 use super::stream::Window;
+use super::sweep::Sweeper;
 use super::{Limits, Tally, sweep};
 
 pub(super) struct Objects {
-    rules: Rules,
+    pub rules: Rules,
+    pub fields: Fields,
     lookalikes: Lookalikes,
     within: Wilayah,
+    pub outside: Outside,
+    /// Whether the last record lies outside the area and was not written.
+    pub is_withheld: bool,
     pub scanner: Scanner,
     pub values: Values,
+    ganda: Option<Ganda>,
     guesses: Guesses,
 }
 
@@ -32,16 +40,20 @@ impl Objects {
         };
         let rules = Rules::new(plan, key, &quote);
         Self {
+            fields: Fields::new(&rules),
             lookalikes: Lookalikes::new(rules.names()),
             rules,
             within: plan.row_area.within,
+            outside: plan.row_area.outside,
+            is_withheld: false,
             scanner: Scanner::new(limits.depth_max),
-            values: Values::default(),
+            values: Values { sweeper: Sweeper::new(plan), ..Values::default() },
+            ganda: Ganda::new(plan, key),
             guesses: Guesses::default(),
         }
     }
 
-    /// Writes the record whose `{` is at `at` and returns its end.
+    /// Writes the record whose `{` is at `at`, unless it is withheld, and returns its end.
     pub fn record(
         &mut self,
         window: Window<'_>,
@@ -49,10 +61,16 @@ impl Objects {
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
+        let (len_before, tally_before) = (out.len(), *tally);
         tally.rows_in += 1;
+        self.is_withheld = false;
         self.scanner.begin();
         let mut splice = Splice::new(window.bytes, at, out);
         self.guesses.begin();
+        self.fields.begin();
+        if let Some(ganda) = &mut self.ganda {
+            ganda.begin();
+        }
         let mut has_area = false;
         let first = at + 1;
         // Where the member's text begins, its comma included.
@@ -75,8 +93,17 @@ impl Objects {
             let rule = meaning.rule.map(|place| self.rules.at(place));
             let value = self.scanner.value(window, member + meaning.value_at)?;
             if rule.is_some_and(|rule| rule.is_area) {
-                self.values.check_area(window, value, &self.within)?;
+                if !self.values.check_area(window, value, &self.within)? {
+                    if self.outside == Outside::Abort {
+                        return Stop::bad(value.start, Problem::RowOutsideArea);
+                    }
+                    self.is_withheld = true;
+                }
                 has_area = true;
+            }
+            let before = *tally;
+            if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_some_and(|rule| rule.is_ganda)) {
+                ganda.see(self.values.see(window, value), tally);
             }
             match rule.map(|rule| (rule, &rule.order)) {
                 Some((rule, Order::Keep)) => {
@@ -94,9 +121,13 @@ impl Objects {
                         splice.replace(name.start, name.end, renamed);
                     }
                     self.values.change(change, window, value, tally);
+                    meaning.rule.inspect(|place| self.fields.change(*place));
                     splice.replace(value.start, value.end, &self.values.fresh);
                 }
                 Some((_, Order::Drop)) | None => splice.leave_out(member, value.end),
+            }
+            if let Some(place) = meaning.rule {
+                self.fields.note(place, &before, tally);
             }
             member = value.end;
         };
@@ -107,6 +138,16 @@ impl Objects {
         }
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
+        }
+        if self.is_withheld {
+            out.truncate(len_before);
+            *tally = Tally::withheld(tally_before);
+            self.fields.begin();
+            return Ok(end + 1);
+        }
+        if let Some(ganda) = &self.ganda {
+            splice.write_to(end);
+            write_ganda(ganda, &mut splice);
         }
         splice.write_to(end + 1);
         tally.rows_out += 1;
@@ -172,7 +213,7 @@ impl Objects {
         let rule = self.rules.place(key.hash, name);
         let is_near = rule.is_none() && self.lookalikes.is_known(key.hash, name);
         let own = rule.map(|place| self.rules.at(place));
-        let ease = if is_near { Ease::None } else { Ease::of(own) };
+        let ease = if is_near { Ease::None } else { Ease::of(own, self.values.sweeper.has_patterns()) };
         let meaning = Meaning {
             behind_comma: behind_comma - from,
             key_start: key.start - from,
@@ -190,6 +231,20 @@ impl Objects {
     }
 }
 
+/// Writes the added member behind all others.
+fn write_ganda(ganda: &Ganda, splice: &mut Splice<'_>) {
+    splice.append(if splice.has_let_out() { b",\"" } else { b"\"" });
+    splice.append(Ganda::NAME);
+    match ganda.code() {
+        Some(code) => {
+            splice.append(b"\":\"");
+            splice.append(code);
+            splice.append(b"\"");
+        }
+        None => splice.append(b"\":null"),
+    }
+}
+
 /// What values become, and the memory that takes.
 #[derive(Default)]
 pub(super) struct Values {
@@ -199,10 +254,12 @@ pub(super) struct Values {
     accepted: Vec<u8>,
     plain: Vec<u8>,
     swept: Vec<u8>,
+    sweeper: Sweeper,
 }
 
 impl Values {
-    fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<(), Stop> {
+    /// Whether the row's code lies inside the area.
+    fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<bool, Stop> {
         let is_inside = match self.see(window, value) {
             Seen::Text(code) => within.contains_code(code),
             Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
@@ -211,13 +268,13 @@ impl Values {
             }
         };
         if !is_inside {
-            return Stop::bad(value.start, Problem::RowOutsideArea);
+            return Ok(false);
         }
         self.accepted.clear();
         if let Kind::Text { is_escaped: false } = value.kind {
             self.accepted.extend_from_slice(&window.bytes[value.start + 1..value.end - 1]);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn change(&mut self, change: &Change, window: Window<'_>, value: Value, tally: &mut Tally) {
@@ -249,20 +306,25 @@ impl Values {
             Kind::Text { is_escaped } => is_escaped,
         };
         // Escapes may stand for digits, so the cheap look is not for them.
-        if !is_escaped && !sweep::may_hold(&window.bytes[value.start..value.end]) {
+        if !is_escaped && !self.sweeper.may_hold(&window.bytes[value.start..value.end]) {
             return Ok(false);
         }
         self.swept.clear();
         let mut swept = std::mem::take(&mut self.swept);
+        let sweeper = std::mem::take(&mut self.sweeper);
         let runs = match self.see(window, value) {
             Seen::Text(text) | Seen::Number(text) => {
                 let Ok(text) = std::str::from_utf8(text) else {
                     return Stop::bad(value.start, Problem::InvalidUtf8);
                 };
-                sweep::cover(text, &mut swept)
+                sweeper.cover(text, &mut swept)
             }
             Seen::Null | Seen::Bool(_) | Seen::Container => 0,
         };
+        if runs > 0 && sweeper.aborts() {
+            return Stop::bad(value.start, Problem::SweepFound);
+        }
+        self.sweeper = sweeper;
         if runs > 0 {
             tally.swept += runs;
             self.fresh.clear();

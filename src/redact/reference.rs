@@ -3,6 +3,7 @@
 //!
 //! A case is made from one number, which a failure prints.
 
+use aws_lc_rs::hmac;
 use csv::{ReaderBuilder, WriterBuilder};
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::domain::random::next_u64;
-use crate::domain::{Action, FieldRule, Format, Formulas, Mask, MaskPlan, Records};
+use crate::domain::{Action, FieldRule, Format, Formulas, KodeGanda, Level, Mask, MaskPlan, Records};
 
 use super::harness::{NIK, NKK, array, assert_silent, name, plan, rule, run, standard};
 use super::{Coding, Limits};
@@ -31,7 +32,7 @@ impl Dice {
 const FIELDS: [&str; 6] = ["nik", "nkk", "nama", "alamat", "tanggal_lahir", "rt"];
 const UNNAMED: [&str; 4] = ["id", "NIK", "catatan \"x\"", "é\u{200b}"];
 
-const TEXTS: [&str; 16] = [
+const TEXTS: [&str; 19] = [
     NIK,
     NKK,
     "",
@@ -48,13 +49,16 @@ const TEXTS: [&str; 16] = [
     "\u{1F600} \u{e9} \u{20ac}",
     "0812 3456 7890",
     "12345678901234567 1",
+    "99.01.01.1001.002",
+    "9901011001",
+    "Éva\u{301} 7",
 ];
 
 fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
     let mut fields = Vec::new();
     for field in FIELDS.into_iter().chain(["kode"]) {
         let at = Date::constant(2024, 2, 14);
-        let action = match dice.below(9) {
+        let action = match dice.below(12) {
             0 | 1 => Action::Keep,
             2 => Action::Drop,
             3 => Action::Mask(Mask { first: 6, last: 0 }),
@@ -62,6 +66,9 @@ fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
             5 => Action::Year,
             6 => Action::Age { at },
             7 => Action::Fixed("tertutup, \"x\"".to_owned()),
+            8 => Action::Letters { first: 2 },
+            9 => Action::AgeBand { at, width: 10 },
+            10 => Action::Area { level: Level::Kecamatan },
             _ => continue,
         };
         let emit_as = (dice.below(3) == 0).then(|| name(&format!("{field}_baru")));
@@ -69,7 +76,20 @@ fn any_plan(dice: &mut Dice, format: Format) -> MaskPlan {
     }
     // Something must leave, or a CSV body would be refused.
     fields.push(rule("tetap", Action::Keep));
-    plan(format, fields)
+    let kode_ganda = (dice.below(2) == 0).then(|| KodeGanda { of: name("nik") });
+    MaskPlan { kode_ganda, ..plan(format, fields) }
+}
+
+/// The code of a number under the key of the harness, spelt out bit by bit.
+fn ganda(text: &str) -> Option<String> {
+    Regex::new("^[0-9]{16}$").unwrap().is_match(text).then(|| {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let tag = hmac::sign(&key, format!("salinan kode_ganda v1\0{text}").as_bytes());
+        let bits: Vec<u8> =
+            tag.as_ref()[..10].iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+        let five = |bits: &[u8]| bits.iter().fold(0, |number, bit| number * 2 + usize::from(*bit));
+        bits.chunks(5).map(|bits| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[five(bits)])).collect()
+    })
 }
 
 /// Covers long numbers by a pattern instead of a pass.
@@ -94,7 +114,7 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
     match (action, text) {
         (Action::Fixed(text), _) => Some(text.clone()),
         (_, None) => None,
-        (Action::Mask(_), Some("")) => Some(String::new()),
+        (Action::Mask(_) | Action::Letters { .. }, Some("")) => Some(String::new()),
         (Action::Mask(Mask { first, last }), Some(text)) => {
             let is_number = Regex::new("^[0-9]{16}$").unwrap().is_match(text);
             let (first, last) = (usize::from(*first), usize::from(*last));
@@ -104,6 +124,25 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
             } else {
                 "****".to_owned()
             })
+        }
+        (Action::Letters { first }, Some(text)) => {
+            let letters =
+                text.chars().take(usize::from(*first)).take_while(|sign| is_text && sign.is_alphabetic());
+            Some(letters.chain("***".chars()).collect())
+        }
+        (Action::AgeBand { at, width }, Some(_)) => {
+            let years: i64 = shown(&Action::Age { at: *at }, text, is_text)?.parse().unwrap();
+            let band = years / i64::from(*width);
+            Some(format!("{}-{}", band * i64::from(*width), (band + 1) * i64::from(*width) - 1))
+        }
+        (Action::Area { .. }, Some(text)) => {
+            let dot = if is_text { "[.]" } else { "" };
+            let plain = "^(?:[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{10}|[0-9]{13})$";
+            let parted = format!(
+                "^[0-9]{{2}}(?:{dot}[0-9]{{2}}(?:{dot}[0-9]{{2}}(?:{dot}[0-9]{{4}}(?:{dot}[0-9]{{3}})?)?)?)?$"
+            );
+            let is_code = [plain, &parted].iter().any(|shape| Regex::new(shape).unwrap().is_match(text));
+            is_code.then(|| text.chars().filter(|sign| *sign != '.').take(6).collect())
         }
         (Action::Year, Some(text)) => date(text).filter(|_| is_text).map(|date| date.year().to_string()),
         (Action::Age { at }, Some(text)) => date(text)
@@ -140,16 +179,22 @@ fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<St
         };
         copy.insert(rule.emitted().to_string(), fresh);
     }
+    if let Some(added) = &plan.kode_ganda {
+        let of = added.of.as_str();
+        let text = record.get(of).and_then(Value::as_str).or(literals.get(of).and_then(Value::as_str));
+        copy.insert(KodeGanda::NAME.to_owned(), text.and_then(ganda).map_or(Value::Null, Value::String));
+    }
     Value::Object(copy)
 }
 
 /// A record as text and, apart, how its numbers were written.
 fn any_record(dice: &mut Dice) -> (String, Map<String, Value>) {
-    let mut members = vec![(
-        r#""kode""#.to_owned(),
-        dice.pick(&["\"9901\"", "\"99.01.01\"", "9901011001", "\"\\u00399\\u00301\""]).to_owned(),
-    )];
     let mut literals = Map::new();
+    let code = dice.pick(&["\"9901\"", "\"99.01.01\"", "9901011001", "\"\\u00399\\u00301\""]);
+    if !code.starts_with('"') {
+        literals.insert("kode".to_owned(), code.into());
+    }
+    let mut members = vec![(r#""kode""#.to_owned(), code.to_owned())];
     for field in FIELDS.into_iter().chain(UNNAMED) {
         if dice.below(4) == 0 {
             continue;
@@ -286,6 +331,8 @@ fn compare_csv(seed: u64) {
     let mut expected = vec![
         header.iter().filter_map(|field| Some(rule_of(field)?.emitted().to_string())).collect::<Vec<_>>(),
     ];
+    let has_ganda = plan.kode_ganda.is_some();
+    expected[0].extend(has_ganda.then(|| KodeGanda::NAME.to_owned()));
     for row in &rows {
         let cells = header.iter().zip(row).filter_map(|(field, cell)| {
             let rule = rule_of(field)?;
@@ -295,7 +342,9 @@ fn compare_csv(seed: u64) {
                 action => shown(action, Some(cell), true).unwrap_or_default(),
             })
         });
-        expected.push(cells.collect());
+        let nik = header.iter().zip(row).find(|(field, _)| **field == "nik").map(|(_, cell)| *cell);
+        let added = has_ganda.then(|| nik.and_then(ganda).unwrap_or_default());
+        expected.push(cells.chain(added).collect());
     }
     assert_eq!(found, expected);
 }

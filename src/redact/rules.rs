@@ -6,7 +6,8 @@ use crate::domain::{Action, CopyKey, FieldName, MaskPlan};
 
 use super::mask::Order;
 
-/// What the plan says of one name. A row's area field without a rule of its own has the order to stay behind.
+/// What the plan says of one name. A row's area field, and that of `kode_ganda`, without a rule of its own has the
+/// order to stay behind.
 pub(super) struct Rule {
     name: Box<[u8]>,
     hash: u64,
@@ -14,6 +15,8 @@ pub(super) struct Rule {
     /// The name in the copy, where it differs.
     pub renamed: Option<Box<[u8]>>,
     pub is_area: bool,
+    /// Whether the copy's `kode_ganda` is of this field.
+    pub is_ganda: bool,
 }
 
 /// What becomes of a value that is a plain short text, where that needs no more than knowing its end.
@@ -30,10 +33,13 @@ pub(super) enum Ease {
 }
 
 impl Ease {
-    /// For a name without a rule, or with this one.
-    pub fn of(rule: Option<&Rule>) -> Self {
+    /// For a name without a rule, or with this one. Where the policy adds patterns, every kept value is looked
+    /// through.
+    pub fn of(rule: Option<&Rule>, has_patterns: bool) -> Self {
         let Some(rule) = rule else { return Self::Drop };
         match (&rule.order, rule.is_area) {
+            _ if rule.is_ganda => Self::None,
+            (Order::Keep, _) if has_patterns => Self::None,
             (Order::Keep, is_area) if rule.renamed.is_none() => {
                 if is_area {
                     Self::Area { is_kept: true }
@@ -60,6 +66,7 @@ impl Rules {
     /// `quote` writes a fixed text as the format has it.
     pub fn new(plan: &MaskPlan, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
         let area = plan.row_area.field.as_str();
+        let ganda = plan.kode_ganda.as_ref().map(|ganda| ganda.of.as_str());
         let mut rules: Vec<Rule> = Vec::new();
         let rule = |name: &str, action: &Action, renamed: Option<&str>| Rule {
             name: name.as_bytes().into(),
@@ -67,6 +74,7 @@ impl Rules {
             order: Order::new(action, name, key, quote),
             renamed: renamed.filter(|renamed| *renamed != name).map(|renamed| renamed.as_bytes().into()),
             is_area: name == area,
+            is_ganda: Some(name) == ganda,
         };
         for field in &plan.fields {
             let name = field.name.as_str();
@@ -80,6 +88,9 @@ impl Rules {
         }
         if !rules.iter().any(|rule| rule.is_area) {
             rules.push(rule(area, &Action::Drop, None));
+        }
+        if let Some(name) = ganda.filter(|_| !rules.iter().any(|rule| rule.is_ganda)) {
+            rules.push(rule(name, &Action::Drop, None));
         }
         let mut slots = vec![FREE; (rules.len() * 4).next_power_of_two()].into_boxed_slice();
         for (place, rule) in rules.iter().enumerate() {

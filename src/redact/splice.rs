@@ -39,6 +39,11 @@ impl<'a> Splice<'a> {
         self.pending = to;
     }
 
+    /// Adds what is not of the input, behind all that was written.
+    pub fn append(&mut self, fresh: &[u8]) {
+        self.out.extend_from_slice(fresh);
+    }
+
     pub fn write_to(&mut self, end: usize) {
         if end == self.pending {
             return; // as between two members left out

@@ -10,8 +10,10 @@ use crate::domain::{CopyKey, Format, MaskPlan};
 
 use super::csv::Csv;
 use super::error::{Problem, RedactError, Stop};
+use super::fields::{FieldTally, Fields};
 use super::json::Json;
 use super::ndjson::Ndjson;
+use super::rules::Rules;
 use super::{Limits, Tally};
 
 /// What a machine may look at for one unit.
@@ -56,6 +58,23 @@ impl Machine {
         match self {
             Self::Json(_) => b'}',
             Self::Ndjson(_) | Self::Csv(_) => b'\n',
+        }
+    }
+
+    /// The unit just taken is handed on.
+    fn commit(&mut self) {
+        match self {
+            Self::Json(json) => json.objects.fields.commit(),
+            Self::Ndjson(ndjson) => ndjson.objects.fields.commit(),
+            Self::Csv(csv) => csv.fields.commit(),
+        }
+    }
+
+    fn fields(&self) -> (&Rules, &Fields) {
+        match self {
+            Self::Json(json) => (&json.objects.rules, &json.objects.fields),
+            Self::Ndjson(ndjson) => (&ndjson.objects.rules, &ndjson.objects.fields),
+            Self::Csv(csv) => (&csv.rules, &csv.fields),
         }
     }
 
@@ -106,6 +125,12 @@ impl Stream {
 
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    pub fn fields(&self) -> Vec<(String, FieldTally)> {
+        let (rules, fields) = self.machine.fields();
+        let names = rules.names().map(|name| String::from_utf8_lossy(name).into_owned());
+        names.enumerate().map(|(place, name)| (name, fields.at(place))).collect()
     }
 
     /// Ends the pass for a problem outside the text, behind all of it so far; but what the text itself holds
@@ -200,6 +225,7 @@ impl Stream {
             let (len_before, tally_before) = (out.len(), self.tally);
             match self.machine.unit(window, out, &mut self.tally) {
                 Ok(len) => {
+                    self.machine.commit();
                     at += len;
                     self.taken += len as u64;
                 }

@@ -5,6 +5,13 @@
 //! character that Unicode calls numeric counts as a digit, full-width and Arabic-Indic ones too. The digits of
 //! a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a field is
 //! kept at all is the policy's answer to those.
+//!
+//! A policy may add patterns of its own, which are looked for in every kept value, and may have a find end the
+//! pass.
+
+use std::ops::Range;
+
+use crate::domain::{Found, MaskPlan, Sweep};
 
 pub(super) const RUN_DIGITS: usize = 16;
 
@@ -21,28 +28,128 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
     counted.map(usize::from).sum::<usize>() >= RUN_DIGITS
 }
 
+/// The sweep of one copy: runs of digits, and what the plan adds.
+#[derive(Default)]
+pub(super) struct Sweeper(Sweep);
+
+impl Sweeper {
+    pub fn new(plan: &MaskPlan) -> Self {
+        Self(plan.sweep.clone())
+    }
+
+    /// Whether every kept value has to be looked through, short ones included.
+    pub fn has_patterns(&self) -> bool {
+        !self.0.patterns.is_empty()
+    }
+
+    pub fn aborts(&self) -> bool {
+        self.0.found == Found::Abort
+    }
+
+    /// Whether a text in UTF-8 could hold what is looked for; `false` is certain.
+    pub fn may_hold(&self, text: &[u8]) -> bool {
+        self.has_patterns() || may_hold(text)
+    }
+
+    /// Covers what is found in `text`, appending all of it to `to`; returns how much there was. When nothing
+    /// was, `to` is left as it was.
+    ///
+    /// Finds of a pattern become `****`, digits of a run `*`. Runs are those of the text as it came: a pattern
+    /// that finds the middle of a number does not make it two short ones.
+    pub fn cover(&self, text: &str, to: &mut Vec<u8>) -> u64 {
+        let mut finds: Vec<Range<usize>> =
+            self.0.patterns.iter().flat_map(|pattern| pattern.finds(text)).collect();
+        if finds.is_empty() {
+            return cover(text, to);
+        }
+        finds.sort_unstable_by_key(|find| (find.start, find.end));
+        finds.dedup_by(|next, last| {
+            let is_joined = next.start <= last.end;
+            if is_joined {
+                last.end = last.end.max(next.end);
+            }
+            is_joined
+        });
+        let mut runs = Vec::new();
+        each_run(text, |run| runs.push(run));
+        write_covered(text, &finds, &runs, to)
+    }
+}
+
+/// Stands for a find, whatever its length.
+const FIND: &[u8] = b"****";
+
+/// Both lists are in order and their ranges do not touch; a find and a run may overlap.
+fn write_covered(text: &str, finds: &[Range<usize>], runs: &[Range<usize>], to: &mut Vec<u8>) -> u64 {
+    let mut counted = finds.len() as u64;
+    let (mut finds, mut runs) = (finds.iter().peekable(), runs.iter().peekable());
+    let mut is_counted = false;
+    for (at, character) in text.char_indices() {
+        finds.next_if(|find| find.end <= at);
+        if runs.next_if(|run| run.end <= at).is_some() {
+            is_counted = false;
+        }
+        if let Some(find) = finds.peek().filter(|find| find.start <= at) {
+            if find.start == at {
+                to.extend_from_slice(FIND);
+            }
+            continue;
+        }
+        let is_in_run = runs.peek().is_some_and(|run| run.start <= at);
+        match Role::of(character) {
+            Role::Digit if is_in_run => {
+                counted += u64::from(!is_counted);
+                is_counted = true;
+                to.push(b'*');
+            }
+            _ => to.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    counted
+}
+
 /// Covers the runs in `text`, appending all of it to `to`; returns how many runs there were. Without one
 /// `to` is left as it was.
-pub(super) fn cover(text: &str, to: &mut Vec<u8>) -> u64 {
+fn cover(text: &str, to: &mut Vec<u8>) -> u64 {
     let mut runs = 0;
     let mut written = 0;
+    each_run(text, |run| {
+        to.extend_from_slice(&text.as_bytes()[written..run.start]);
+        written = run.end;
+        runs += 1;
+        for character in text[run].chars() {
+            match Role::of(character) {
+                Role::Digit => to.push(b'*'),
+                Role::Unseen | Role::Separator | Role::Other => {
+                    to.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+        }
+    });
+    if runs > 0 {
+        to.extend_from_slice(&text.as_bytes()[written..]);
+    }
+    runs
+}
+
+/// Gives each run, from its first digit to just behind its last.
+fn each_run(text: &str, mut found: impl FnMut(Range<usize>)) {
     let mut run = Run::default();
+    let mut end = |run: &mut Run| {
+        let run = std::mem::take(run);
+        if run.digits >= RUN_DIGITS {
+            found(run.start..run.end);
+        }
+    };
     for (at, character) in text.char_indices() {
         match Role::of(character) {
             Role::Digit => run.digit(at, at + character.len_utf8()),
             Role::Unseen => {}
             Role::Separator if run.digits > 0 && !run.is_parted => run.is_parted = true,
-            Role::Separator | Role::Other => {
-                runs += run.cover(text, &mut written, to);
-                run = Run::default();
-            }
+            Role::Separator | Role::Other => end(&mut run),
         }
     }
-    runs += run.cover(text, &mut written, to);
-    if runs > 0 {
-        to.extend_from_slice(&text.as_bytes()[written..]);
-    }
-    runs
+    end(&mut run);
 }
 
 /// Digits so far, from the first to just behind the last.
@@ -63,24 +170,6 @@ impl Run {
         self.digits += 1;
         self.end = end;
         self.is_parted = false;
-    }
-
-    /// Writes the text up to the end of this run, if it is long enough, with its digits covered.
-    fn cover(&self, text: &str, written: &mut usize, to: &mut Vec<u8>) -> u64 {
-        if self.digits < RUN_DIGITS {
-            return 0;
-        }
-        to.extend_from_slice(&text.as_bytes()[*written..self.start]);
-        for character in text[self.start..self.end].chars() {
-            match Role::of(character) {
-                Role::Digit => to.push(b'*'),
-                Role::Unseen | Role::Separator | Role::Other => {
-                    to.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        }
-        *written = self.end;
-        1
     }
 }
 
@@ -176,6 +265,34 @@ mod tests {
         for (text, expected, runs) in cases {
             assert_eq!(swept(text), (expected.to_owned(), runs), "{text}");
         }
+    }
+
+    #[test]
+    fn patterns_are_covered_beside_the_runs_and_never_part_one() {
+        let sweeper = |patterns: &[&str]| {
+            let patterns = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+            Sweeper(Sweep { patterns, ..Sweep::default() })
+        };
+        let cases: [(&[&str], &str, &str, u64); 12] = [
+            (&["08[0-9]{8,11}"], "telp 081234567890 ya", "telp **** ya", 1),
+            (&["08[0-9]{8,11}"], "0812345678", "****", 1),
+            (&["CONTOH", "TOH S"], "SITI CONTOH SARI", "SITI ****ARI", 1),
+            (&["A", "B"], "AB-A", "****-****", 2),
+            (&["A"], "xA 9901014512900003 A", "x**** **************** ****", 3),
+            (&["1290"], "990101451290 0003", "************ ****", 2),
+            (&["[0-9]+"], "x9901014512900003", "x****", 1),
+            (&["[0-9]{4} "], "9901 0145 1290 0003", "********", 2),
+            (&["(?i)é"], "É ９９０１０１４５１２９００００３é", "**** ********************", 3),
+            (&["é"], "aéb\u{1F600}é", "a****b\u{1F600}****", 2),
+            (&["^x|x$"], "x x x", "**** x ****", 2),
+            (&["\\b"], "SITI 9901014512900003", "SITI ****************", 1),
+        ];
+        for (patterns, text, expected, counted) in cases {
+            let mut to = Vec::new();
+            assert_eq!(sweeper(patterns).cover(text, &mut to), counted, "{text}");
+            assert_eq!(String::from_utf8(to).unwrap(), expected, "{text}");
+        }
+        assert_eq!(sweeper(&["x"]).cover("SITI", &mut Vec::new()), 0);
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Delivery {
         let id = open.id();
         // A copy that broke off is entered with the row at which it did.
         let tally = self.copy.redactor.tally();
-        open.rows(tally.rows_in, self.rows_sent, 0, tally.swept);
+        open.rows(tally.rows_in, self.rows_sent, tally.rows_withheld, tally.swept);
         let completion = open.account(outcome, cause);
         let Completion { rows_out: rows, bytes, swept, .. } = completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);

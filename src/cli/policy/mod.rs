@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::document::Diagnostic;
-use crate::domain::{Action, Determination, Digest, Level};
+use crate::domain::{Action, Determination, Digest, KodeGanda, Level};
 use crate::policy::{Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
@@ -216,6 +216,11 @@ impl RoleReport {
                     action: describe(&rule.action),
                     emitted_as: rule.emitted().to_string(),
                 })
+                .chain(role.kode_ganda.iter().map(|added| FieldReport {
+                    field: KodeGanda::NAME.to_owned(),
+                    action: added.to_string(),
+                    emitted_as: KodeGanda::NAME.to_owned(),
+                }))
                 .collect(),
         });
         roles.collect()
@@ -226,9 +231,15 @@ impl RoleReport {
 fn describe(action: &Action) -> String {
     match action {
         Action::Fixed(text) => format!("fixed({text:?})"),
-        Action::Keep | Action::Drop | Action::Mask(_) | Action::Year | Action::Age { .. } | Action::Token => {
-            action.to_string()
-        }
+        Action::Keep
+        | Action::Drop
+        | Action::Mask(_)
+        | Action::Letters { .. }
+        | Action::Year
+        | Action::Age { .. }
+        | Action::AgeBand { .. }
+        | Action::Area { .. }
+        | Action::Token => action.to_string(),
     }
 }
 
