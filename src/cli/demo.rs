@@ -63,6 +63,8 @@ pub fn run(args: &Args) -> Outcome {
             Err(problems) => return refuse(&problems),
         };
         telemetry::start(config.trace);
+        // Heard from before anyone is told that we serve, or one who stops us at once would kill us.
+        let stop = stop_signal()?;
         let running = Running::start(config).await?;
         let tokens = site.tokens(&clock, &random).map_err(made)?;
         let facts = Facts { site: &site, policies: &policies, address: running.address(), tokens };
@@ -70,7 +72,7 @@ pub fn run(args: &Args) -> Outcome {
             OutputFormat::Json => facts.print_json()?,
             OutputFormat::Table => facts.print(args.voters)?,
         }
-        let outcome = running.until(stop_signal()?).await;
+        let outcome = running.until(stop).await;
         source.shutdown().await;
         outcome
     })

@@ -44,9 +44,11 @@ pub fn run(args: &Args) -> Outcome {
     }
     telemetry::start(config.trace);
     runtime()?.block_on(async {
+        // Heard from before anyone is told that we serve, or one who stops us at once would kill us.
+        let stop = stop_signal()?;
         let running = Running::start(config).await?;
         info!(address = %running.address(), "serving");
-        running.until(stop_signal()?).await
+        running.until(stop).await
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The writer is handed a list and a range of voter numbers and fills whatever buffer it is given, a chunk at a
 //! time; it allocates once per TPS and never per voter. The length of a body is counted by the same code that
-//! writes it, so the two cannot differ.
+//! writes it, so the two cannot differ; for that it is one piece.
 
 use std::ops::Range;
 

@@ -16,6 +16,7 @@ pub mod random;
 pub mod release;
 pub mod scope;
 pub mod sweep;
+mod text;
 pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};

@@ -62,6 +62,9 @@ pub struct Intent {
     pub wilayah: Wilayah,
     /// The route's template, never the path itself.
     pub route: String,
+    /// Names and values that narrowed the copy, such as `["tps", "9901011001001"]`. A policy's parameters are
+    /// area codes and numbers of at most nine digits, so none can hold a person's number.
+    pub parameters: Vec<(String, String)>,
     pub determination: Determination,
     /// Emitted name and action of every field, such as `["nik", "mask(12,0)"]`.
     pub fields: Vec<(String, String)>,

@@ -33,6 +33,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -148,6 +149,9 @@ impl Ledger {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&unfinished)(error)),
             _ => {}
         }
+        // SQLite gives its other files the mode of this one: the ledger names who asked.
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
+        made.map_err(at(&unfinished))?;
         let empty = Head { size: 0, root: tree::empty_root(), checkpoint: String::new() };
         let mut book = Book::first(Box::new(SqliteStore::create(&unfinished, &empty)?), signer);
         book.begin()?;

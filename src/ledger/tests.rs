@@ -45,6 +45,7 @@ pub(super) fn intent(number: u64) -> Intent {
         mandate: None,
         wilayah: "9901".parse().unwrap(),
         route: "/dpt/{wilayah}.csv".to_owned(),
+        parameters: vec![("tps".to_owned(), "9901011001001".to_owned())],
         determination: Determination {
             dataset: Dataset::Dpt,
             election: "pemilu-2024".to_owned(),
@@ -105,6 +106,17 @@ fn crash(directory: &Path) -> TempDir {
         }
     }
     copy
+}
+
+#[test]
+fn only_its_owner_can_read_a_new_ledger() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, signer) = new_ledger();
+    let _open = open(directory.path(), &signer).unwrap();
+    for file in ["ledger.sqlite", "ledger.sqlite-wal", "ledger-key.pem"] {
+        let mode = fs::metadata(directory.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! One requester, one ask: a [`Grant`] or a [`Denial`], and nothing in between.
 //!
 //! The order of the checks is part of what the ledger means: route, method, area, parameters, then the policy's
-//! days, the election, the role, the scope. The first that fails is the reason.
+//! days, the election, the role, the scope. The first that fails is the reason. Its cases are half of the file, which
+//! is one piece so that the order is read beside them.
 
 use std::sync::Arc;
 
@@ -157,16 +158,21 @@ impl Grant {
         self.route().template()
     }
 
-    /// The copy's fields and what was done to each, as the ledger holds them: (`usia`, `age(2024-02-14)`).
+    /// The copy's fields and what was done to each, as the ledger holds them: (`nik`, `mask(6,0)`), or, for one that leaves
+    /// under another name, (`usia`, `age(2024-02-14) of tanggal_lahir`).
     /// Dropped fields are not among them.
     pub fn given(&self) -> Vec<(FieldName, String)> {
         let left = self.plan.fields.iter().filter(|rule| rule.action != Action::Drop);
+        let told = left.map(|rule| match &rule.emit_as {
+            Some(emitted) => (emitted.clone(), format!("{} of {}", rule.action, rule.name)),
+            None => (rule.name.clone(), rule.action.to_string()),
+        });
         let added = self
             .plan
             .kode_ganda
             .iter()
             .filter_map(|added| Some((KodeGanda::NAME.parse().ok()?, added.to_string())));
-        left.map(|rule| (rule.emitted().clone(), rule.action.to_string())).chain(added).collect()
+        told.chain(added).collect()
     }
 
     fn route(&self) -> &Route {
@@ -505,7 +511,9 @@ nama = "keep"
         let grant = set.decide(party(), ask("GET /dpt/990101.csv?halaman=2"), NOON_S).unwrap();
         let given: Vec<String> =
             grant.given().iter().map(|(name, action)| format!("{name} {action}")).collect();
-        assert_eq!(given, ["nik mask(6,0)", "usia age(2024-02-14)", "kode_ganda kode_ganda(nik)"]);
+        let expected =
+            ["nik mask(6,0)", "usia age(2024-02-14) of tanggal_lahir", "kode_ganda kode_ganda(nik)"];
+        assert_eq!(given, expected);
         assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
         assert_eq!(grant.plan().row_area.within.as_str(), "990101");
         assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");

@@ -6,12 +6,13 @@
 
 use crate::domain::{CopyKey, Formulas, MaskPlan, Outside, Wilayah};
 
+use super::cell::{Cell, Next, bare_cell, begins_formula, cell, write_cell};
 use super::error::{Problem, Stop};
 use super::fields::Fields;
 use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{self, Lookalikes, Rules};
+use super::rules::{self, Ease, Lookalikes, Rules};
 use super::splice::Splice;
 use super::stream::Window;
 use super::sweep::Sweeper;
@@ -24,29 +25,20 @@ pub(super) struct Csv {
     outside: Outside,
     pub rules: Rules,
     pub fields: Fields,
-    /// For each column the place of its rule; set by the header.
-    columns: Option<Vec<Option<usize>>>,
+    /// Set by the header.
+    columns: Option<Vec<Column>>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
 }
 
-/// A cell from `start` to `end`, its content inside the quotes it may have.
-#[derive(Clone, Copy)]
-struct Cell {
-    start: usize,
-    end: usize,
-    is_quoted: bool,
-    /// Whether quotes are doubled in it.
-    is_escaped: bool,
-    next: Next,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Cell,
-    /// The line end's length; none behind the last row's, perhaps.
-    Row(usize),
+/// A column by its name in the header.
+struct Column {
+    /// The place of its rule.
+    place: Option<usize>,
+    ease: Ease,
+    /// How many columns from this one on have the same ease.
+    alike: usize,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -123,11 +115,16 @@ impl Csv {
         let mut separator = pos;
         let end = loop {
             let cell = cell(window, pos, self.delimiter)?;
+            let has_patterns = self.cells.sweeper.has_patterns();
             let name = self.cells.content(window, cell);
             let hash = rules::hash(name);
             names.push(hash);
             let place = self.rules.place(hash, name);
-            columns.push(place);
+            columns.push(Column {
+                place,
+                ease: Ease::of(place.map(|place| self.rules.at(place)), has_patterns),
+                alike: 1,
+            });
             match place.map(|place| self.rules.at(place)) {
                 Some(rule) => {
                     has_area |= rule.is_area;
@@ -166,9 +163,14 @@ impl Csv {
             splice.append(Ganda::NAME);
         }
         splice.write_to(end);
-        let leaves = |place: &&Option<usize>| {
-            place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
+        let leaves = |column: &&Column| {
+            column.place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
         };
+        for at in (1..columns.len()).rev() {
+            if columns[at - 1].ease == columns[at].ease {
+                columns[at - 1].alike += columns[at].alike;
+            }
+        }
         self.is_lone = columns.iter().filter(leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
         Ok(end)
@@ -188,7 +190,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn write(
         &self,
-        columns: &[Option<usize>],
+        columns: &[Column],
         (cells, fields): (&mut Cells, &mut Fields),
         window: Window<'_>,
         out: &mut Vec<u8>,
@@ -196,17 +198,23 @@ impl Row<'_> {
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
         let mut marks = Marks::default();
-        let mut pos = 0;
-        let mut separator = 0;
+        // The column, and where its cell begins.
+        let (mut at, mut pos) = (0, 0);
         cells.is_withheld = false;
         if let Some(ganda) = &mut cells.ganda {
             ganda.begin();
         }
-        for (at, place) in columns.iter().enumerate() {
+        loop {
+            self.hurry(columns, cells, window, &mut marks, &mut splice, (&mut at, &mut pos));
             let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
                 Some(cell) => cell,
-                None => cell(window, pos, self.delimiter)?,
+                None => {
+                    let cell = cell(window, pos, self.delimiter)?;
+                    marks.seek(cell.end + 1);
+                    cell
+                }
             };
+            let place = columns[at].place;
             let rule = place.map(|place| self.rules.at(place));
             let is_area = rule.is_some_and(|rule| rule.is_area);
             if is_area && !cells.check_area(window, cell, self.within)? {
@@ -237,14 +245,14 @@ impl Row<'_> {
                     }
                     splice.replace(cell.start, cell.end, &cells.fresh);
                 }
-                Some(Order::Drop) | None => splice.leave_out(separator, cell.end),
+                Some(Order::Drop) | None => splice.leave_out(pos.saturating_sub(1), cell.end),
             }
-            if let Some(place) = *place {
+            if let Some(place) = place {
                 fields.note(place, &before, tally);
             }
-            separator = cell.end;
+            at += 1;
             pos = cell.end + 1;
-            match (cell.next, at + 1 == columns.len()) {
+            match (cell.next, at == columns.len()) {
                 (Next::Cell, false) => {}
                 (Next::Row(line_end), true) => {
                     if let Some(ganda) = &cells.ganda {
@@ -260,8 +268,68 @@ impl Row<'_> {
                 }
             }
         }
-        Stop::bad(pos, Problem::RaggedRow)
     }
+
+    /// Takes columns, but for the last, as long as their cells end in a delimiter and need no more than to be
+    /// kept or left out. `at` and `pos` are where it stopped.
+    #[inline]
+    fn hurry(
+        &self,
+        columns: &[Column],
+        cells: &Cells,
+        window: Window<'_>,
+        marks: &mut Marks,
+        splice: &mut Splice<'_>,
+        (at, pos): (&mut usize, &mut usize),
+    ) {
+        let last = columns.len() - 1;
+        if self.is_lone {
+            return;
+        }
+        let mut own = *marks;
+        while *at < last {
+            let Column { ease, alike, .. } = columns[*at];
+            let first = *pos;
+            let mut left = alike.min(last - *at);
+            while left > 0 {
+                let Some((end, true)) = own.look(window, self.delimiter) else { break };
+                let is_taken = match ease {
+                    Ease::Drop => true,
+                    Ease::Keep => is_plain(&window.bytes[*pos..end]),
+                    Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
+                    Ease::None => false,
+                };
+                if !is_taken || end > window.utf8_to {
+                    break;
+                }
+                own.pass();
+                #[cfg(test)]
+                HURRIED.set(HURRIED.get() + 1);
+                *at += 1;
+                *pos = end + 1;
+                left -= 1;
+            }
+            if *pos > first {
+                let is_kept = matches!(ease, Ease::Keep | Ease::Area { is_kept: true });
+                if is_kept {
+                    splice.let_out(first);
+                } else {
+                    splice.leave_out(first.saturating_sub(1), *pos - 1);
+                }
+            }
+            if left > 0 {
+                break;
+            }
+        }
+        *marks = own;
+    }
+}
+
+/// Whether a cell without quotes can be neither a long number nor a formula: most are short and begin with a
+/// letter or a digit.
+#[inline]
+fn is_plain(written: &[u8]) -> bool {
+    written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric)
 }
 
 /// What cells become, and the memory that takes.
@@ -332,8 +400,7 @@ impl Cells {
         if self.sweeper.has_patterns() {
             return self.look_for_patterns(window, cell, formulas, tally);
         }
-        // Most cells are short and begin with a letter or a digit: neither a number nor a formula.
-        if written.len() < sweep::RUN_DIGITS && written.first().is_none_or(u8::is_ascii_alphanumeric) {
+        if is_plain(written) {
             return Ok(false);
         }
         self.look(written, cell, formulas, tally)
@@ -422,121 +489,55 @@ impl Cells {
     }
 }
 
-/// The cell at `at` when it has no quotes and ends in a delimiter or a line feed, found the fast way. `None`
-/// says nothing.
-#[inline]
-fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let end = marks.next(window, at, delimiter).filter(|end| *end <= window.utf8_to)?;
-    let next = match window.bytes[end] {
-        b'\n' => Next::Row(1),
-        byte if byte == delimiter => Next::Cell,
-        _ => return None,
-    };
-    Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
+#[cfg(test)]
+std::thread_local! {
+    /// How many columns were passed over the fast way by this thread.
+    static HURRIED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// The cell at `at`, which may be empty.
-fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
-    let is_quoted = window.bytes.get(at) == Some(&b'"');
-    let (end, is_escaped) =
-        if is_quoted { quoted(window, at + 1)? } else { (bare(window, at, delimiter)?, false) };
-    let next = match window.bytes.get(end) {
-        None if window.is_last => Next::Row(0),
-        None => return Err(Stop::More),
-        Some(b'\n') => Next::Row(1),
-        Some(b'\r') => match window.bytes.get(end + 1) {
-            Some(b'\n') => Next::Row(2),
-            None if !window.is_last => return Err(Stop::More),
-            Some(_) | None => return Stop::bad(end, Problem::BareCarriageReturn),
-        },
-        Some(&byte) if byte == delimiter => Next::Cell,
-        Some(_) => return Stop::bad(end, Problem::StrayQuote),
-    };
-    window.check_utf8(end)?;
-    Ok(Cell { start: at, end, is_quoted, is_escaped, next })
-}
+#[cfg(test)]
+mod tests {
+    use super::super::harness::{csv, run_all_cuts, standard};
+    use super::super::{Coding, Limits};
+    use super::HURRIED;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// Marks each byte of `eight` that is `byte`; the lowest mark is exact.
-fn marks(eight: u64, byte: u8) -> u64 {
-    let bytes = eight ^ (ONES * u64::from(byte));
-    bytes.wrapping_sub(ONES) & !bytes & HIGHS
-}
-
-/// Passes over plain bytes from `at`, eight at a time: to the next marked one, or to the last seven.
-fn plain(window: Window<'_>, mut at: usize, marks: impl Fn(u64) -> u64) -> usize {
-    while let Some(eight) = window.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let eight = u64::from_le_bytes(*eight);
-        let marks = marks(eight);
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+    #[test]
+    fn a_row_among_long_ones_is_read_as_it_is_alone() {
+        const HEAD: &str = "x,nkk,nik,nama,alamat,y,tanggal_lahir,kode\n";
+        const LONG: &str =
+            "1,9901010101010001,9901014512900003,SITI CONTOH,JL KENANGA 7,,1990-12-05,9901011001001\n";
+        let plan = standard(csv());
+        let cases = [
+            ("as long", LONG, "990101**********,SITI CONTOH,1990,9901011001001\n"),
+            ("short", "1,2,,A,B,C,,9901\n", ",A,,9901\n"),
+            ("a quote", "1,\"2\",,\"A, \"\"B\"\"\",\"B\nC\",C,,\"9901\"\n", ",\"A, \"\"B\"\"\",,\"9901\"\n"),
+            ("a formula", "1,2,,=A,B,C,,9901\n", ",'=A,,9901\n"),
+            ("a number in a text", "1,2,,NO 9901014512900003,B,C,,9901\n", ",NO ****************,,9901\n"),
+            ("another line end", "1,2,,A,B,C,,9901\r\n", ",A,,9901\r\n"),
+            ("beyond ASCII", "1,2,,\u{e9}\u{20ac},B,C,,9901\n", ",\u{e9}\u{20ac},,9901\n"),
+        ];
+        let shown = "990101**********,SITI CONTOH,1990,9901011001001\n";
+        for (name, row, expected) in cases {
+            let before = HURRIED.get();
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            let head = "nik,nama,tahun_lahir,kode\n";
+            assert_eq!(found.output, format!("{head}{shown}{shown}{expected}{shown}{shown}"), "{name}");
+            assert!(HURRIED.get() > before, "{name}: the fast way was never taken");
         }
-        at += 8;
-    }
-    at
-}
-
-/// The end of a cell without quotes: a delimiter, a line end, or the window's end.
-fn bare(window: Window<'_>, at: usize, delimiter: u8) -> Result<usize, Stop> {
-    let all = |eight| {
-        let ends = marks(eight, delimiter) | marks(eight, b'\n') | marks(eight, b'\r');
-        ends | marks(eight, b'"') | marks(eight, 0)
-    };
-    let mut pos = at;
-    loop {
-        pos = plain(window, pos, all);
-        match window.bytes.get(pos) {
-            None | Some(b'\n' | b'\r') => return Ok(pos),
-            Some(b'"') => return Stop::bad(pos, Problem::StrayQuote),
-            Some(0) => return Stop::bad(pos, Problem::ControlCharacter),
-            Some(&byte) if byte == delimiter => return Ok(pos),
-            Some(_) => pos += 1,
+        let stopped = [
+            ("a cell less", "1,2,,A,B,C,9901\n", "ragged_row"),
+            ("a cell more", "1,2,,A,B,C,,9901,\n", "ragged_row"),
+            ("another area", "1,2,,A,B,C,,9902\n", "row_outside_area"),
+            ("no area", "1,2,,A,B,C,,\n", "row_area_missing"),
+            ("a quote in a cell", "1,2,,A\"B,B,C,,9901\n", "stray_quote"),
+            ("a NUL", "1,2,,A\0B,B,C,,9901\n", "control_character"),
+            ("half a line end", "1,2,,A,B,C\rD,,9901\n", "bare_carriage_return"),
+        ];
+        for (name, row, code) in stopped {
+            let body = format!("{HEAD}{LONG}{LONG}{row}{LONG}{LONG}");
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            assert_eq!(found.verdict.err().map(|error| error.code()), Some(code), "{name}");
         }
     }
-}
-
-/// Just behind the closing quote, and whether quotes were doubled before it.
-fn quoted(window: Window<'_>, at: usize) -> Result<(usize, bool), Stop> {
-    let all = |eight| marks(eight, b'"') | marks(eight, 0);
-    let mut pos = at;
-    let mut is_escaped = false;
-    loop {
-        pos = plain(window, pos, all);
-        match window.byte(pos)? {
-            b'"' => match window.bytes.get(pos + 1) {
-                Some(b'"') => {
-                    is_escaped = true;
-                    pos += 2;
-                }
-                // Whether the quote is doubled in the next piece is looked at when there is one.
-                Some(_) | None => return Ok((pos + 1, is_escaped)),
-            },
-            0 => return Stop::bad(pos, Problem::ControlCharacter),
-            _ => pos += 1,
-        }
-    }
-}
-
-/// Whether a spreadsheet would read a formula, in half or full width.
-fn begins_formula(content: &[u8]) -> bool {
-    match content.first() {
-        Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n') => true,
-        Some(0xEF) => ["＝", "＋", "－", "＠"].iter().any(|sign| content.starts_with(sign.as_bytes())),
-        Some(_) | None => false,
-    }
-}
-
-/// A text of the plan as a cell. Where formulas do not leave as they came, they do not leave the plan either.
-fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u8> {
-    let mut cell = text.replace('"', "\"\"");
-    match formulas {
-        Formulas::Neutralise | Formulas::Abort if begins_formula(text.as_bytes()) => cell.insert(0, '\''),
-        Formulas::Neutralise | Formulas::Abort | Formulas::Keep => {}
-    }
-    if text.bytes().any(|byte| byte == delimiter || b"\"\r\n".contains(&byte)) {
-        cell = format!("\"{cell}\"");
-    }
-    cell.into_bytes()
 }

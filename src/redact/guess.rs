@@ -9,6 +9,8 @@
 //! last one stood. So names found here never come twice in one record, and need not be compared with one
 //! another.
 
+use super::rules::Ease;
+
 /// Longest gap remembered; longer ones are read each time.
 const GAP_BYTES: usize = 32;
 /// Most gaps remembered: one bit of a word each.
@@ -34,19 +36,6 @@ pub(super) struct Meaning {
     /// Whether the name, without a rule, looks like one with a rule.
     pub is_near: bool,
     pub ease: Ease,
-}
-
-/// What becomes of a value that is a plain short text, where that needs no more than knowing its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ease {
-    /// It leaves as it came.
-    Keep,
-    /// It stays behind, name and all.
-    Drop,
-    /// It says where the row belongs, and then is kept or dropped.
-    Area { is_kept: bool },
-    /// There is more to it.
-    None,
 }
 
 struct Gap {

@@ -4,7 +4,7 @@ use crate::domain::{
     Action, CopyKey, FieldName, FieldRule, Format, Formulas, Mask, MaskPlan, Outside, Records, RowArea, Sweep,
 };
 
-use super::{Coding, FieldTally, Limits, RedactError, Redacted, Redactor, Tally};
+use super::{Coding, FieldTally, Limits, Problem, RedactError, Redacted, Redactor, Tally};
 
 pub(super) const NIK: &str = "9901014512900003";
 pub(super) const NKK: &str = "9901010101010001";
@@ -124,51 +124,82 @@ const OTHERS: [&str; 2] = [
 /// The same body with other records before and behind it has the same output and verdict: what was read
 /// before may make a pass faster and nothing else. Short bodies alone never reach the fast way.
 fn check_among_others(plan: &MaskPlan, limits: Limits, body: &[u8], alone: &Outcome) {
-    let end = match plan.format {
-        Format::Json(Records::Array) if body.starts_with(b"[{") => ",",
-        Format::Ndjson => "\n",
-        Format::Json(_) | Format::Csv { .. } => return,
-    };
     if body.starts_with(b"\xEF\xBB\xBF") {
         return; // a mark at the start of a text, and a wrong byte anywhere else
     }
-    let whole = |body: &[u8]| run(plan, Coding::Identity, limits, [body]);
-    for other in OTHERS {
-        let before = format!("{other}{end}").repeat(3);
-        let (open, rest) = body.split_at(usize::from(end == ","));
-        let mut among = [open, before.as_bytes(), rest].concat();
-        let shown = whole(format!("{}{other}{}", &"["[..open.len()], &"]"[..open.len()]).as_bytes());
-        if shown.verdict.is_err() {
-            continue; // not a record of this plan
-        }
-        let shown = &shown.output[open.len()..shown.output.len() - open.len()];
-        let mut expected = format!("{}{}", &"["[..open.len()], format!("{shown}{end}").repeat(3));
-        let own = alone.output.get(open.len()..).unwrap_or_default();
-        if own.is_empty() && end == "," {
-            expected.pop(); // a comma leaves with the record behind it
-        }
-        expected.push_str(own);
-        if end == "\n" && alone.verdict.is_ok() && body.ends_with(b"\n") {
-            among.extend_from_slice(before.as_bytes());
-            expected.push_str(&format!("{shown}\n").repeat(3));
-        }
-        let found = whole(&among);
-        assert_eq!(found.output, expected);
-        match (found.verdict, alone.verdict) {
-            (Ok(()), Ok(())) => {}
-            (
-                Err(RedactError::Stopped { records, offset, problem }),
-                Err(RedactError::Stopped {
-                    records: alone_records,
-                    offset: alone_offset,
-                    problem: alone_problem,
-                }),
-            ) => {
-                let behind = (alone_records + 3, alone_offset + before.len() as u64, alone_problem);
-                assert_eq!((records, offset, problem), behind);
+    match plan.format {
+        Format::Json(Records::Array) if body.starts_with(b"[{") => {
+            for other in OTHERS {
+                let before = format!("{other},").repeat(3);
+                check_behind(plan, limits, ("[", &before, "]"), body, alone);
             }
-            (found, alone) => assert_eq!(found, alone),
         }
+        Format::Ndjson => {
+            for other in OTHERS {
+                check_behind(plan, limits, ("", &format!("{other}\n").repeat(3), ""), body, alone);
+            }
+        }
+        Format::Csv { delimiter, .. } => {
+            let header = body.iter().position(|byte| *byte == b'\n').map_or(body.len(), |at| at + 1);
+            let (Ok(header), false) = (std::str::from_utf8(&body[..header]), body[..header].contains(&b'"'))
+            else {
+                return;
+            };
+            let columns = header.matches(char::from(delimiter)).count();
+            for cell in ["9901", "9901011001001"] {
+                let row = format!("{cell}{}\n", format!("{}{cell}", char::from(delimiter)).repeat(columns));
+                check_behind(plan, limits, (header, &row.repeat(40), ""), body, alone);
+            }
+        }
+        Format::Json(_) => {}
+    }
+}
+
+/// `open`, records, `close` make a sound body, if they belong to this plan; `body` begins with `open`.
+fn check_behind(
+    plan: &MaskPlan,
+    limits: Limits,
+    (open, before, close): (&str, &str, &str),
+    body: &[u8],
+    alone: &Outcome,
+) {
+    let whole = |body: &[u8]| run(plan, Coding::Identity, limits, [body]);
+    let nothing = whole(open.as_bytes()).output;
+    let sound = whole(format!("{open}{}{close}", before.trim_end_matches(',')).as_bytes());
+    let Some(rest) = body.get(open.len()..).filter(|_| sound.verdict.is_ok()) else { return };
+    let rows = sound.tally.rows_out;
+    let own = alone.output.get(nothing.len()..).unwrap_or_default();
+    let shown = &sound.output[nothing.len()..sound.output.len() - close.len()];
+    // In an array a comma leaves with the record behind it.
+    let comma = if open == "[" && !own.is_empty() { "," } else { "" };
+    let mut expected = format!("{nothing}{shown}{comma}{own}");
+    let mut among = [open.as_bytes(), before.as_bytes(), rest].concat();
+    let stops_early = !matches!(
+        alone.verdict,
+        Err(RedactError::Stopped { problem: Problem::Truncated | Problem::StrayQuote | Problem::Syntax, .. })
+    );
+    if close.is_empty() && body.ends_with(b"\n") && stops_early {
+        among.extend_from_slice(before.as_bytes());
+        if alone.verdict.is_ok() {
+            expected.push_str(shown);
+        }
+    }
+    let found = whole(&among);
+    assert_eq!(found.output, expected);
+    match (found.verdict, alone.verdict) {
+        (Ok(()), Ok(())) => {}
+        (
+            Err(RedactError::Stopped { records, offset, problem }),
+            Err(RedactError::Stopped {
+                records: alone_records,
+                offset: alone_offset,
+                problem: alone_problem,
+            }),
+        ) => {
+            let behind = (alone_records + rows, alone_offset + before.len() as u64, alone_problem);
+            assert_eq!((records, offset, problem), behind);
+        }
+        (found, alone) => assert_eq!(found, alone),
     }
 }
 

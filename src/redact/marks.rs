@@ -7,53 +7,64 @@ use super::stream::Window;
 const BLOCK: usize = 64;
 const LANES: usize = 16;
 
-/// The marked bytes of the last block looked at: one bit each, the first lowest.
-#[derive(Default)]
+/// The marks not yet taken of the block looked at last: one bit each, the first lowest.
+#[derive(Clone, Copy, Default)]
 pub(super) struct Marks {
-    from: usize,
+    block: usize,
     bits: u64,
+    /// Those of them that are delimiters.
+    delimiters: u64,
+    /// Where the next block begins.
+    next: usize,
 }
 
 impl Marks {
-    /// The first delimiter, quote, line end or NUL at or behind `at`, if enough bytes follow it to be looked
-    /// at together. `None` says nothing.
-    #[inline]
-    pub fn next(&mut self, window: Window<'_>, at: usize, delimiter: u8) -> Option<usize> {
-        let mut from = at;
-        // `bits` is zero until a block was looked at.
-        if at >= self.from && at - self.from < BLOCK {
-            let bits = self.bits & (u64::MAX << (at - self.from));
-            if bits != 0 {
-                return Some(self.from + bits.trailing_zeros() as usize);
-            }
-            if self.bits != 0 {
-                from = self.from + BLOCK;
-            }
+    /// The next delimiter, quote, line end or NUL, and whether it is a delimiter, if enough bytes follow to be
+    /// looked at together. `None` says nothing.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "or the marks of a row live in memory and not in registers")]
+    pub fn look(&mut self, window: Window<'_>, delimiter: u8) -> Option<(usize, bool)> {
+        while self.bits == 0 {
+            let block = window.bytes.get(self.next..)?.first_chunk::<BLOCK>()?;
+            (self.bits, self.delimiters) = marked(block, delimiter);
+            self.block = self.next;
+            self.next += BLOCK;
         }
-        loop {
-            let block = window.bytes.get(from..)?.first_chunk::<BLOCK>()?;
-            let bits = marked(block, delimiter);
-            (self.from, self.bits) = (from, bits);
-            if bits != 0 {
-                return Some(from + bits.trailing_zeros() as usize);
-            }
-            from += BLOCK;
+        let lowest = self.bits & self.bits.wrapping_neg();
+        Some((self.block + lowest.trailing_zeros() as usize, self.delimiters & lowest != 0))
+    }
+
+    /// Passes over the mark that was looked at.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub fn pass(&mut self) {
+        self.bits &= self.bits.wrapping_sub(1);
+    }
+
+    /// Passes over the marks before `at`.
+    pub fn seek(&mut self, at: usize) {
+        if at >= self.next {
+            (self.bits, self.next) = (0, at);
+        } else {
+            self.bits &= u64::MAX << at.saturating_sub(self.block);
         }
     }
 }
 
+/// All marks of a block, and the delimiters among them.
 #[inline]
-fn marked(block: &[u8; BLOCK], delimiter: u8) -> u64 {
+fn marked(block: &[u8; BLOCK], delimiter: u8) -> (u64, u64) {
     let signs = [delimiter, b'"', b'\n', b'\r', 0].map(|sign| i8x16::splat(sign.cast_signed()));
     let (parts, _) = block.as_chunks::<LANES>();
-    let mut bits = 0;
+    let (mut bits, mut ends) = (0, 0);
     for part in parts.iter().rev() {
         let lanes = i8x16::from(part.map(u8::cast_signed));
         let [delimiters, quotes, feeds, returns, nuls] = signs.map(|sign| lanes.simd_eq(sign));
-        let marks = (delimiters | quotes) | (feeds | returns) | nuls;
-        bits = bits << LANES | u64::from(marks.to_bitmask());
+        let others = quotes | (feeds | returns) | nuls;
+        ends = ends << LANES | u64::from(delimiters.to_bitmask());
+        bits = bits << LANES | u64::from(others.to_bitmask());
     }
-    bits
+    (bits | ends, ends)
 }
 
 #[cfg(test)]
@@ -79,16 +90,22 @@ mod tests {
         let mut found = 0;
         for start in 0..text.len() {
             let mut marks = Marks::default();
+            marks.seek(start);
             let mut at = start;
-            while let Some(mark) = marks.next(window, at, b',') {
+            while let Some((mark, is_delimiter)) = marks.look(window, b',') {
+                marks.pass();
                 assert_eq!(text[at..].iter().position(is_mark), Some(mark - at), "from {start} at {at}");
-                at = mark + 1;
+                assert_eq!(is_delimiter, text[mark] == b',', "from {start} at {at}");
+                // A few are passed over, as those between quotes are.
+                at = (mark + 1 + start % 5 * 20).min(text.len());
+                marks.seek(at);
                 found += 1;
             }
-            // What is left unsaid is less than a block, or holds no mark in its whole blocks.
-            let unsaid = &text[at..];
-            let whole = unsaid.len() / BLOCK * BLOCK;
-            assert!(unsaid.len() < BLOCK * 2 || !unsaid[..whole].iter().any(is_mark), "from {start}");
+            // What is left unsaid is less than a block behind the last one.
+            assert!(
+                text.len() - at < BLOCK || !text[at..text.len() - BLOCK].iter().any(is_mark),
+                "from {start}"
+            );
         }
         assert!(found > 1_000);
     }

@@ -23,6 +23,7 @@ use bytes::Bytes;
 
 use crate::domain::{CopyKey, MaskPlan};
 
+mod cell;
 mod coding;
 mod csv;
 mod error;

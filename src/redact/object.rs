@@ -8,9 +8,9 @@ use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 use super::error::{Problem, Stop};
 use super::fields::Fields;
 use super::ganda::Ganda;
-use super::guess::{Ease, Guesses, Meaning};
+use super::guess::{Guesses, Meaning};
 use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{Lookalikes, Rules};
+use super::rules::{Ease, Lookalikes, Rules};
 use super::scan::{self, Kind, Scanner, Value};
 use super::splice::Splice;
 use super::stream::Window;
@@ -212,24 +212,8 @@ impl Objects {
         let name = self.scanner.name(window, key);
         let rule = self.rules.place(key.hash, name);
         let is_near = rule.is_none() && self.lookalikes.is_known(key.hash, name);
-        let ease = match rule.map(|place| self.rules.at(place)) {
-            _ if is_near => Ease::None,
-            None => Ease::Drop,
-            Some(rule) if rule.is_ganda => Ease::None,
-            Some(rule) => match (&rule.order, rule.is_area) {
-                (Order::Keep, _) if self.values.sweeper.has_patterns() => Ease::None,
-                (Order::Keep, is_area) if rule.renamed.is_none() => {
-                    if is_area {
-                        Ease::Area { is_kept: true }
-                    } else {
-                        Ease::Keep
-                    }
-                }
-                (Order::Drop, true) => Ease::Area { is_kept: false },
-                (Order::Drop, false) => Ease::Drop,
-                (Order::Keep | Order::Change(_), _) => Ease::None,
-            },
-        };
+        let own = rule.map(|place| self.rules.at(place));
+        let ease = if is_near { Ease::None } else { Ease::of(own, self.values.sweeper.has_patterns()) };
         let meaning = Meaning {
             behind_comma: behind_comma - from,
             key_start: key.start - from,

@@ -19,6 +19,41 @@ pub(super) struct Rule {
     pub is_ganda: bool,
 }
 
+/// What becomes of a value that is a plain short text, where that needs no more than knowing its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ease {
+    /// It leaves as it came.
+    Keep,
+    /// It stays behind, name and all.
+    Drop,
+    /// It says where the row belongs, and then is kept or dropped.
+    Area { is_kept: bool },
+    /// There is more to it.
+    None,
+}
+
+impl Ease {
+    /// For a name without a rule, or with this one. Where the policy adds patterns, every kept value is looked
+    /// through.
+    pub fn of(rule: Option<&Rule>, has_patterns: bool) -> Self {
+        let Some(rule) = rule else { return Self::Drop };
+        match (&rule.order, rule.is_area) {
+            _ if rule.is_ganda => Self::None,
+            (Order::Keep, _) if has_patterns => Self::None,
+            (Order::Keep, is_area) if rule.renamed.is_none() => {
+                if is_area {
+                    Self::Area { is_kept: true }
+                } else {
+                    Self::Keep
+                }
+            }
+            (Order::Drop, true) => Self::Area { is_kept: false },
+            (Order::Drop, false) => Self::Drop,
+            (Order::Keep | Order::Change(_), _) => Self::None,
+        }
+    }
+}
+
 pub(super) struct Rules {
     rules: Vec<Rule>,
     /// Places in `rules` by hash, at most a quarter full; `usize::MAX` is a free slot.

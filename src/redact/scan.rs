@@ -263,13 +263,13 @@ pub(super) fn plain_text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     loop {
         let lanes = bytes.get(pos..)?.first_chunk::<LANES>()?;
         let lanes = i8x16::from(lanes.map(u8::cast_signed));
+        let quotes = lanes.simd_eq(i8x16::splat(0x22)).to_bitmask();
         // Bytes beyond ASCII are negative here, so they count as control characters.
-        let control = lanes.simd_lt(i8x16::splat(0x20));
-        let marks = lanes.simd_eq(i8x16::splat(0x22)) | lanes.simd_eq(i8x16::splat(0x5C)) | control;
-        let marks = marks.to_bitmask();
+        let others = lanes.simd_eq(i8x16::splat(0x5C)) | lanes.simd_lt(i8x16::splat(0x20));
+        let marks = quotes | others.to_bitmask();
         if marks != 0 {
-            pos += marks.trailing_zeros() as usize;
-            return (bytes[pos] == b'"').then_some(at + 1..pos);
+            let is_end = quotes & (marks & marks.wrapping_neg()) != 0;
+            return is_end.then_some(at + 1..pos + marks.trailing_zeros() as usize);
         }
         pos += LANES;
     }

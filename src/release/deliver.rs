@@ -4,6 +4,8 @@
 //! closing, and one who stops reading is noticed here, where the waiting is.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,8 +21,9 @@ use super::error::SourceError;
 use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::Clock;
+use crate::domain::{Clock, ReleaseId};
 use crate::ledger::{Completion, Outcome};
+use crate::policy::Grant;
 use crate::redact::Redacted;
 use crate::upstream::UpstreamError;
 
@@ -39,6 +42,8 @@ enum Broken {
     Source(#[from] SourceError),
     #[error("the requester left")]
     Left,
+    #[error("the server was stopped and did not wait any longer")]
+    CutOff,
     #[error("the requester took no byte for {} ms", limit.as_millis())]
     Stalled { limit: Duration },
 }
@@ -60,6 +65,7 @@ impl Broken {
         match self {
             Self::Source(error) => error.code(),
             Self::Left => "requester_left",
+            Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
         }
     }
@@ -70,41 +76,55 @@ impl Copy {
     pub(super) fn deliver(mut self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
         self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-        let mut response = Response::new(ReplyBody::copy(pieces));
-        let grant = &self.release.grant;
-        let format = &grant.plan().format;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let determination = grant.determination();
-        let file = format!(
-            "attachment; filename=\"{}-{}-{}.{}\"",
-            determination.election,
-            determination.stage,
-            grant.area(),
-            format.as_str()
-        );
-        for (name, text) in [
-            (CONTENT_DISPOSITION, file),
-            (RELEASE_ID, self.release.open.id().to_string()),
-            (POLICY_DIGEST, format!("sha-256={}", grant.policy().digest)),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                headers.insert(name, value);
-            }
-        }
+        let release = self.release.open.id();
+        let response = head(&self.release.grant, Some(release), pieces);
         let delivery = Delivery {
             copy: self,
             sender,
             rows_sent: 0,
             stall_timeout: path.options.stall_timeout,
-            clock: std::sync::Arc::clone(&path.options.clock),
+            clock: Arc::clone(&path.options.clock),
             hangup: hangup.clone(),
+            is_cut_off: Arc::clone(&path.is_cut_off),
         };
         path.deliveries.spawn(delivery.run());
         response
     }
+}
+
+/// The answer to `HEAD`: what the head of the copy would say. No data leaves, so there is no release.
+pub(super) fn head_alone(grant: &Grant) -> Response<ReplyBody> {
+    let (sender, pieces) = mpsc::channel(1);
+    // An end without a length: that of the copy is not known.
+    let _ = sender.try_send(Piece::End);
+    head(grant, None, pieces)
+}
+
+fn head(grant: &Grant, release: Option<ReleaseId>, pieces: mpsc::Receiver<Piece>) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::copy(pieces));
+    let format = &grant.plan().format;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let determination = grant.determination();
+    let file = format!(
+        "attachment; filename=\"{}-{}-{}.{}\"",
+        determination.election,
+        determination.stage,
+        grant.area(),
+        format.as_str()
+    );
+    for (name, text) in [
+        (CONTENT_DISPOSITION, Some(file)),
+        (RELEASE_ID, release.map(|release| release.to_string())),
+        (POLICY_DIGEST, Some(format!("sha-256={}", grant.policy().digest))),
+    ] {
+        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    response
 }
 
 struct Delivery {
@@ -113,14 +133,18 @@ struct Delivery {
     /// Rows in the pieces handed on; the redactor may be ahead of them.
     rows_sent: u64,
     stall_timeout: Duration,
-    clock: std::sync::Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     hangup: Hangup,
+    is_cut_off: Arc<AtomicBool>,
 }
 
 impl Delivery {
     async fn run(mut self) {
         let opened_ms = self.clock.unix_ms();
-        let ended = self.stream().await;
+        let ended = self.stream().await.map_err(|broken| match broken {
+            Broken::Left if self.is_cut_off.load(Ordering::Acquire) => Broken::CutOff,
+            other => other,
+        });
         let (outcome, cause) = match &ended {
             Ok(()) => (Outcome::Complete, None),
             Err(broken) => (Outcome::Aborted, Some(broken.code())),

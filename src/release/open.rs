@@ -66,6 +66,7 @@ impl Path {
             mandate: requester.mandate.clone(),
             wilayah: grant.area(),
             route: grant.route_template().to_owned(),
+            parameters: grant.ask().parameters().to_vec(),
             determination: grant.determination().clone(),
             fields: grant.given().into_iter().map(|(name, action)| (name.to_string(), action)).collect(),
             legal_basis: grant.legal_basis().to_owned(),

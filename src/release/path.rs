@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -15,9 +16,9 @@ use super::error::ReleaseError;
 use super::open::MasterKey;
 use super::problem::Language;
 use super::refusal::Refusal;
-use super::{receipt, refusal};
+use super::{deliver, receipt, refusal};
 use crate::admission::Admission;
-use crate::domain::{Clock, Random};
+use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
 use crate::ledger::{self, Ledger};
 use crate::policy::PolicySet;
@@ -43,11 +44,13 @@ pub struct Path {
     pub(super) options: PathOptions,
     /// Copies being delivered: they outlive the request's own task, so that closing is never cancelled.
     pub(super) deliveries: TaskTracker,
+    /// Set when we end connections ourselves: then no requester has left.
+    pub(super) is_cut_off: Arc<AtomicBool>,
 }
 
 impl Path {
     pub fn new(options: PathOptions) -> Self {
-        Self { options, deliveries: TaskTracker::new() }
+        Self { options, deliveries: TaskTracker::new(), is_cut_off: Arc::default() }
     }
 
     /// Answers a request in full: with a copy, a receipt or a refusal. Never fails and never panics.
@@ -85,9 +88,17 @@ impl Path {
             return receipt::answer(&self.options.ledger, &requester, &ask).await;
         }
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
+        if grant.ask().method() == Method::Head {
+            return Ok(deliver::head_alone(&grant));
+        }
         let release = self.open(grant).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
         Ok(copy.deliver(self, hangup)) // closes itself when the body ends
+    }
+
+    /// Says that the connections still open are about to be ended by us.
+    pub fn cut_off(&self) {
+        self.is_cut_off.store(true, Ordering::Release);
     }
 
     /// Waits until every delivery has ended and closed its release.

@@ -66,7 +66,7 @@ impl Listener {
             });
         }
         drop(self.socket);
-        drain(connections, drain_timeout).await
+        drain(connections, drain_timeout, &site.path).await
     }
 
     async fn accept(
@@ -89,7 +89,7 @@ impl Listener {
     }
 }
 
-async fn drain(mut connections: JoinSet<()>, limit: Duration) -> usize {
+async fn drain(mut connections: JoinSet<()>, limit: Duration, path: &Path) -> usize {
     info!(connections = connections.len(), "draining");
     let all_ended = async { while connections.join_next().await.is_some() {} };
     if timeout(limit, all_ended).await.is_ok() {
@@ -97,6 +97,7 @@ async fn drain(mut connections: JoinSet<()>, limit: Duration) -> usize {
     }
     let left = connections.len();
     warn!(connections = left, "cutting off connections that did not end in time");
+    path.cut_off();
     connections.shutdown().await;
     left
 }

@@ -26,6 +26,8 @@ pub enum StoreError {
     HeadMoved { expected: u64, found: u64 },
     #[error("the write-ahead log cannot be emptied while another process reads the ledger")]
     Read,
+    #[error("the database's files were deleted, moved or replaced while it was open")]
+    FilesGone,
     #[error("a number does not fit the database")]
     Number,
 }
@@ -54,7 +56,8 @@ impl StoreError {
             | Self::Engine { .. }
             | Self::Setting { .. }
             | Self::HeadMoved { .. }
-            | Self::Read => false,
+            | Self::Read
+            | Self::FilesGone => false,
         }
     }
 }

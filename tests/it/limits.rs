@@ -178,7 +178,7 @@ async fn a_copy_that_outlives_the_drain_is_cut_off_visibly_and_recorded() {
     assert!(since.elapsed() < Duration::from_secs(5));
     let release = headers.iter().find(|(name, _)| name == "release-id").unwrap().1.clone();
     let closed = proxy.closing(&release).await;
-    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("requester_left")));
+    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("server_stopped")));
     proxy.source.open_gate();
 }
 
@@ -225,4 +225,24 @@ async fn many_copies_at_once_each_get_their_own() {
         assert_eq!(reply.text() == form.released(200), is_party, "whose copy it is");
         assert!(releases.insert(reply.header("release-id").unwrap().to_owned()), "two copies of one number");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_1_2_or_1_3_and_nothing_older_or_unencrypted() {
+    let proxy = Proxy::start().await;
+    let client = proxy.client();
+    for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
+        let stream = client.connect_with(versions, "http/1.1").await.unwrap();
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(versions[0].version));
+    }
+    assert!(client.try_connect("http/1.0").await.is_err(), "a protocol that is not offered");
+    // A hello of TLS 1.1 with one cipher suite, and nothing of 1.2 or 1.3 in it.
+    let mut hello = vec![0x16, 3, 1, 0, 0x2D, 1, 0, 0, 0x29, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xC0, 0x13, 1, 0]);
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    stream.write_all(&hello).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap();
+    assert_eq!(answer.first(), Some(&0x15), "an alert and nothing else");
 }

@@ -1,10 +1,15 @@
 //! Integration tests: the real binary, from outside. One module a theme; `support` is the harness.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::too_many_lines, reason = "a table of cases is read as one")]
 
 mod copies;
+mod crash;
+mod demo;
+mod http2;
 mod ledger;
 mod limits;
+mod memory;
 mod midstream;
 mod requests;
 mod source;

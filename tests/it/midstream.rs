@@ -120,7 +120,7 @@ async fn a_record_that_breaks_the_rules_in_the_middle_ends_the_copy_before_it() 
                 vec![chunk(row), chunk(form.row("AFTER", INSIDE, false)), chunk(form.tail()), last_chunk()],
             )
         };
-        let broken = [good[..good.len() - 12].as_bytes(), b"\xFF", good.as_bytes()].concat();
+        let broken = [&good.as_bytes()[..good.len() - 12], b"\xFF", good.as_bytes()].concat();
         let mut cases = vec![
             ("a row of another area", bad(&form.row("BADROW", OUTSIDE, false)), "row_outside_area", next),
             ("broken UTF-8", in_chunks(form, vec![chunk(broken), last_chunk()]), "invalid_utf8", next),
@@ -250,6 +250,23 @@ async fn a_requester_that_leaves_or_stops_reading_is_cut_off_and_recorded() {
     let closed = proxy.closing(&proxy.last_release()).await;
     // Whichever is noticed first: both are so.
     assert!(["requester_left", "source_silent"].contains(&closed.cause.as_deref().unwrap()));
+
+    // Leaves before the first byte.
+    proxy.source.answer(vec![
+        chunked(form.media_type()),
+        Step::Pause(Duration::from_millis(300)),
+        Step::Silence,
+    ]);
+    let opened = proxy.source.asked().len();
+    let connection = proxy.client().open(get(form.path(), &token)).await;
+    while proxy.source.asked().len() == opened {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let release = proxy.last_release();
+    drop(connection);
+    let closed = proxy.closing(&release).await;
+    assert_eq!((closed.outcome, closed.cause.as_deref()), (Outcome::Aborted, Some("requester_left")));
+    assert_eq!(closed.bytes, 0);
 
     // Stops reading.
     proxy.source.answer(endless.clone());

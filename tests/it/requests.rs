@@ -263,7 +263,7 @@ async fn a_request_that_is_not_http_ends_the_connection() {
     let proxy = Proxy::start().await;
     let token = proxy.site.partai();
     let get = |headers: &str| with(&token, "GET /dpt/9901.csv", headers);
-    let flood: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let flood: String = (0..200).map(|number| format!("x-{number}: 1\r\n")).collect::<Vec<_>>().concat();
     let cases = [
         ("two lengths", format!("{}xx", get("content-length: 1\r\ncontent-length: 2\r\n"))),
         (
@@ -399,5 +399,38 @@ async fn a_policy_out_of_force_gives_nothing() {
         let own = proxy.site.partai();
         let cases = [case("out of force", get("/dpt/9901.csv", &own), 403, "policy_not_in_force")];
         check(&proxy, &cases).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_the_head_alone_is_no_release() {
+    let proxy = Proxy::start().await;
+    let (token, form) = (proxy.site.partai(), Form::Ndjson);
+    let entries = proxy.site.records().len();
+    let mut connection = proxy.client().open(with(&token, "HEAD /dpt/9901.ndjson", "")).await;
+    let (status, headers) = connection.head().await.unwrap();
+    let header = |name: &str| headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+    assert_eq!((status, header("content-type")), (200, Some(form.media_type())));
+    assert_eq!((header("release-id"), header("content-length")), (None, None));
+    // What follows on the connection is the next answer and no body.
+    connection.send(with("x", "GET /dpt/9901.ndjson", "")).await;
+    assert_eq!(connection.reply().await.unwrap().status, 401);
+    let (mut requests, _driver) = proxy.client().open_h2().await;
+    let head = http::Request::head(format!("https://{}{}", proxy.address, form.path()))
+        .header("authorization", format!("Bearer {token}"));
+    let (response, _) = requests.send_request(head.body(()).unwrap(), true).unwrap();
+    let response = response.await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    while let Some(piece) = body.data().await {
+        assert!(piece.unwrap().is_empty());
+    }
+    assert!(proxy.source.asked().is_empty(), "nothing leaves, so nothing is asked");
+    proxy.refusals(1).await;
+    assert_eq!(proxy.site.records().len(), entries + 1, "the refusal and no release");
+    // Where the policy does not list it, and for who may not have the copy, it is refused as any other.
+    for (path, status) in [("/dpt/9901.csv", 405), ("/dpt/9902.ndjson", 403)] {
+        let mut connection = proxy.client().open(with(&token, &format!("HEAD {path}"), "")).await;
+        assert_eq!(connection.head().await.unwrap().0, status, "{path}");
     }
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every link between the Markdown files of this repository leads to a file, and to a heading where it names one."""
+"""Every link between the Markdown files of this repository leads to a file, and to a heading where it names one; and
+every path in backticks that begins like one of ours is there."""
 
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+PATH = re.compile(r"`((?:src|tests|docs|policies|\.ci)/[\w./-]*)`")
 
 
 def anchors(path):
@@ -34,9 +37,13 @@ def main():
                 problems.append(f"{page}: {target} is not there")
             elif heading and heading not in anchors(path):
                 problems.append(f"{page}: {target} has no such heading")
+        for target in PATH.findall(text):
+            links += 1
+            if not Path(target).exists():
+                problems.append(f"{page}: {target} is not there")
     for problem in problems:
         print(f"  {problem}")
-    print(f"  {links} links, {len(problems)} broken")
+    print(f"  {links} links and paths, {len(problems)} broken")
     sys.exit(bool(problems))
 
 

@@ -1,4 +1,4 @@
-//! Every way to be wrong beside one that is right; the clock stands at `NOW`.
+//! Every way to be wrong beside one that is right; the clock stands at `NOW`. They are one piece, to be read as one list.
 
 use std::sync::LazyLock;
 

@@ -5,13 +5,15 @@
 //! there is time. Triggers stop a slip of ours from changing an entry. Against someone who holds the file
 //! they are no defence: that is what the tree, the signatures and the anchor are for.
 
+mod files;
 mod reader;
 
 use std::path::Path;
 
-use rusqlite::{OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredEntry, Turn};
+use files::Files;
 use reader::{APPLICATION_ID, FORMAT, signed, unsigned};
 
 pub use reader::SqliteReader;
@@ -26,6 +28,7 @@ const COMMIT_BYTES: usize = 8 * 4_096;
 #[derive(Debug)]
 pub struct SqliteStore {
     reader: SqliteReader,
+    files: Files,
     /// About how much the write-ahead log holds that the database does not.
     unmoved_bytes: usize,
 }
@@ -36,9 +39,9 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let store = Self { reader: SqliteReader::connect(path, flags)?, unmoved_bytes: 0 };
-        let connection = &store.reader.connection;
-        store.set_up()?;
+        let reader = SqliteReader::connect(path, flags)?;
+        let connection = &reader.connection;
+        set_up(connection)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         connection.execute_batch(include_str!("schema.sql"))?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -48,34 +51,21 @@ impl SqliteStore {
             params![signed(empty.size)?, empty.root, empty.checkpoint],
         )?;
         connection.execute_batch("COMMIT")?;
-        Ok(store)
+        Self::of(reader, path)
     }
 
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_EXRESCODE;
-        let store = Self { reader: SqliteReader::connect(path, flags)?, unmoved_bytes: 0 };
-        store.reader.check_format()?;
-        store.set_up()?;
-        Ok(store)
+        let mut reader = SqliteReader::connect(path, flags)?;
+        reader.check_format()?;
+        set_up(&reader.connection)?;
+        reader.head()?;
+        Self::of(reader, path)
     }
 
-    /// Sets what durability rests on and reads it back.
-    fn set_up(&self) -> Result<(), StoreError> {
-        let connection = &self.reader.connection;
-        let mode: String =
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-        if mode != "wal" {
-            return Err(StoreError::Setting { name: "journal_mode" });
-        }
-        for (name, value) in [("synchronous", 2_i64), ("wal_autocheckpoint", 0), ("checkpoint_fullfsync", 1)]
-        {
-            connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional()?;
-            let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
-            if found != value {
-                return Err(StoreError::Setting { name });
-            }
-        }
-        Ok(())
+    fn of(reader: SqliteReader, path: &Path) -> Result<Self, StoreError> {
+        let files = Files::of(path).map_err(|_| StoreError::FilesGone)?;
+        Ok(Self { reader, files, unmoved_bytes: 0 })
     }
 
     /// Lets the database grow to this many pages and no more: a full disk for tests.
@@ -83,6 +73,22 @@ impl SqliteStore {
     pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         Ok(self.reader.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
     }
+}
+
+/// Sets what durability rests on and reads it back.
+fn set_up(connection: &Connection) -> Result<(), StoreError> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Setting { name: "journal_mode" });
+    }
+    for (name, value) in [("synchronous", 2_i64), ("wal_autocheckpoint", 0), ("checkpoint_fullfsync", 1)] {
+        connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional()?;
+        let found: i64 = connection.pragma_query_value(None, name, |row| row.get(0))?;
+        if found != value {
+            return Err(StoreError::Setting { name });
+        }
+    }
+    Ok(())
 }
 
 impl Reader for SqliteStore {
@@ -176,7 +182,7 @@ impl Store for SqliteStore {
         }
         connection.prepare_cached("COMMIT")?.execute([])?;
         self.unmoved_bytes += COMMIT_BYTES;
-        Ok(())
+        if self.files.are_in_place() { Ok(()) } else { Err(StoreError::FilesGone) }
     }
 
     fn abandon(&mut self) -> Result<(), StoreError> {
@@ -196,8 +202,6 @@ impl Store for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::super::{Card, NewEntry, Tile};
     use super::*;
 
@@ -267,6 +271,28 @@ mod tests {
         drop(reader);
         store.settle().unwrap();
         assert_eq!(store.head().unwrap(), head(3));
+    }
+
+    #[test]
+    fn nothing_is_stored_in_files_that_were_taken_away_or_replaced() {
+        for (name, files) in [
+            ("database", &["l.sqlite"] as &[&str]),
+            ("log", &["l.sqlite-wal"]),
+            ("both", &["l.sqlite", "l.sqlite-wal"]),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let at = |file: &str| directory.path().join(file);
+            let mut store = store(&at("l.sqlite"));
+            for file in files {
+                std::fs::rename(at(file), at("away")).unwrap();
+                // A copy under the old name is another file.
+                std::fs::copy(at("away"), at(file)).unwrap();
+            }
+            store.begin().unwrap();
+            let one = [entry(b"c", None, Turn::Nothing)];
+            let batch = Batch { first: 2, entries: &one, tiles: &[tile(3)], head: &head(3) };
+            assert!(matches!(store.commit(&batch), Err(StoreError::FilesGone)), "{name}");
+        }
     }
 
     #[test]

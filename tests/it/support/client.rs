@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,8 +91,17 @@ impl Client {
     }
 
     pub async fn try_connect(&self, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut config =
-            ClientConfig::builder().with_root_certificates(Arc::clone(&self.roots)).with_no_client_auth();
+        self.connect_with(rustls::DEFAULT_VERSIONS, protocol).await
+    }
+
+    pub async fn connect_with(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        protocol: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let stream = timeout(LIMIT, TcpStream::connect(self.address)).await??;
         let name = self.address.ip().into();
@@ -114,7 +123,7 @@ impl Client {
     pub async fn open(&self, request: impl AsRef<[u8]>) -> Connection {
         let stream = self.connect("http/1.1").await;
         let (record, place) = (self.record.clone(), self.record.begin());
-        let mut connection = Connection { stream, held: Vec::new(), record, place };
+        let mut connection = Connection { stream, held: Vec::new(), record, place, forgets: false };
         connection.send(request).await;
         connection
     }
@@ -195,12 +204,80 @@ pub fn get(path: &str, token: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: salinan.example\r\nauthorization: Bearer {token}\r\n\r\n")
 }
 
+/// What became of a copy that was not kept.
+#[derive(Debug, Clone)]
+pub struct Drained {
+    pub release: Option<String>,
+    pub status: u16,
+    pub bytes: u64,
+    pub sha256: [u8; 32],
+    /// How often the byte asked for came by.
+    pub count: u64,
+    pub end: End,
+}
+
+impl Client {
+    /// Fetches a copy without keeping it, counting one kind of byte. `None`: there was no answer at all.
+    pub async fn drain(&self, path: &str, token: &str, h2: bool, counted: u8) -> Option<Drained> {
+        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        let (mut bytes, mut count) = (0, 0);
+        let mut sink = |piece: &[u8]| {
+            digest.update(piece);
+            bytes += piece.len() as u64;
+            count += memchr::memchr_iter(counted, piece).count() as u64;
+        };
+        let (release, status, end) = if h2 {
+            let stream = self.try_connect("h2").await.ok()?;
+            let (mut requests, connection) =
+                timeout(LIMIT, h2::client::handshake(stream)).await.ok()?.ok()?;
+            let driver = tokio::spawn(async move {
+                let _ = connection.await;
+            });
+            let request = http::Request::get(format!("https://{}{path}", self.address))
+                .header("authorization", format!("Bearer {token}"));
+            let (response, _) = requests.send_request(request.body(()).ok()?, true).ok()?;
+            let (head, mut body) = timeout(LIMIT, response).await.ok()?.ok()?.into_parts();
+            let release = head.headers.get("release-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+            let mut end = End::Clean;
+            while let Some(piece) = timeout(LIMIT, body.data()).await.ok()? {
+                let Ok(piece) = piece else {
+                    end = End::Cut;
+                    break;
+                };
+                let _ = body.flow_control().release_capacity(piece.len());
+                sink(&piece);
+            }
+            if end == End::Clean && body.trailers().await.is_err() {
+                end = End::Cut;
+            }
+            driver.abort();
+            (release, head.status.as_u16(), end)
+        } else {
+            let stream = self.try_connect("http/1.1").await.ok()?;
+            // What is drained is not kept for the oracle either.
+            let record = Record::default();
+            let place = record.begin();
+            let mut connection = Connection { stream, held: Vec::new(), record, place, forgets: true };
+            connection.send(get(path, token)).await;
+            let (status, headers) = connection.head().await?;
+            let head = Reply { status, headers, body: Vec::new(), end: End::Cut };
+            let end = connection.body(&head, &mut sink).await;
+            (head.header("release-id").map(str::to_owned), status, end)
+        };
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(digest.finish().as_ref());
+        Some(Drained { release, status, bytes, sha256, count, end })
+    }
+}
+
 /// One connection of HTTP/1.1, read by hand.
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     held: Vec<u8>,
     record: Record,
     place: usize,
+    /// Whether what is read stays out of the record.
+    forgets: bool,
 }
 
 impl Connection {
@@ -212,11 +289,13 @@ impl Connection {
 
     /// The next bytes; `false` when there are no more.
     pub async fn more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1_024];
+        let mut buffer = vec![0; 16 * 1_024];
         let read = timeout(LIMIT, self.stream.read(&mut buffer)).await.expect("bytes in time");
         let Ok(read @ 1..) = read else { return false };
         self.held.extend_from_slice(&buffer[..read]);
-        self.record.add(self.place, &buffer[..read]);
+        if !self.forgets {
+            self.record.add(self.place, &buffer[..read]);
+        }
         true
     }
 
@@ -259,29 +338,30 @@ impl Connection {
     pub async fn reply(&mut self) -> Option<Reply> {
         let (status, headers) = self.head().await?;
         let mut reply = Reply { status, headers, body: Vec::new(), end: End::Cut };
-        if reply.header("transfer-encoding") == Some("chunked") {
-            while let Some(size) = self.chunk_size().await {
-                if size == 0 {
-                    reply.end = match self.line().await {
-                        Some(line) if line.is_empty() => End::Clean,
-                        _ => End::Cut,
-                    };
-                    break;
-                }
-                if !self.take(size + 2, &mut reply.body).await {
-                    break;
-                }
-                reply.body.truncate(reply.body.len() - 2);
-            }
-        } else {
-            let length = reply.header("content-length").and_then(|text| text.parse().ok());
-            let length: usize = length.expect("every answer says where it ends");
-            if self.take(length, &mut reply.body).await {
-                reply.end = End::Clean;
-            }
-        }
+        let mut body = Vec::new();
+        reply.end = self.body(&reply, &mut |bytes| body.extend_from_slice(bytes)).await;
+        reply.body = body;
         self.record.add(self.record.begin(), &reply.body);
         Some(reply)
+    }
+
+    /// The body that belongs to this head, as it comes.
+    async fn body(&mut self, head: &Reply, sink: &mut (dyn FnMut(&[u8]) + Send)) -> End {
+        if head.header("transfer-encoding") != Some("chunked") {
+            let length = head.header("content-length").and_then(|text| text.parse().ok());
+            let length: usize = length.expect("every answer says where it ends");
+            return if self.take(length, sink).await { End::Clean } else { End::Cut };
+        }
+        while let Some(size) = self.chunk_size().await {
+            if size == 0 {
+                let line = self.line().await;
+                return if line.is_some_and(|line| line.is_empty()) { End::Clean } else { End::Cut };
+            }
+            if !self.take(size, sink).await || self.line().await.is_none() {
+                break;
+            }
+        }
+        End::Cut
     }
 
     async fn chunk_size(&mut self) -> Option<usize> {
@@ -303,14 +383,19 @@ impl Connection {
     }
 
     /// So many bytes, or as many as come.
-    async fn take(&mut self, count: usize, out: &mut Vec<u8>) -> bool {
-        while self.held.len() < count {
+    async fn take(&mut self, count: usize, sink: &mut (dyn FnMut(&[u8]) + Send)) -> bool {
+        let mut left = count;
+        loop {
+            let now = left.min(self.held.len());
+            sink(&self.held[..now]);
+            self.held.drain(..now);
+            left -= now;
+            if left == 0 {
+                return true;
+            }
             if !self.more().await {
-                out.append(&mut self.held);
                 return false;
             }
         }
-        out.extend(self.held.drain(..count));
-        true
     }
 }

@@ -36,7 +36,7 @@ halaman = "number"
 
 [[route]]
 path = "/dpt/{wilayah}.ndjson"
-methods = ["GET"]
+methods = ["GET", "HEAD"]
 format = "ndjson"
 media_types = ["application/x-ndjson"]
 row_area = "kode_tps"
@@ -168,7 +168,7 @@ impl Form {
                 let row = |number| format!("****************,****************,WARGA {number},1990\n");
                 format!("nkk,nik,nama,tanggal_lahir\n{}", (0..rows).map(row).collect::<String>())
             }
-            Self::Ndjson => objects.iter().map(|object| format!("{object}\n")).collect(),
+            Self::Ndjson => objects.iter().flat_map(|object| [object.as_str(), "\n"]).collect(),
             Self::Json => format!("[{}]", objects.join(",")),
             Self::Envelope => format!(r#"{{"jumlah":3,"data":[{}]}}"#, objects.join(",")),
         }

@@ -5,37 +5,29 @@
 //! before the intent was durable, and the oracle has heard all that left.
 
 pub mod client;
+pub mod demo;
 pub mod fixture;
 pub mod oracle;
+pub mod process;
+pub mod proof;
+pub mod site;
 pub mod stub;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::rand::SystemRandom;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
-use salinan::domain::{Clock, Level, Party, SystemClock};
-use salinan::identity::{Algorithm, Claims, SigningKey};
-use salinan::ledger::{
-    Completion, Entry, KEY_FILE, Ledger, LedgerReader, Query, Record as LedgerRecord, Signer,
-};
+use salinan::ledger::{Completion, Entry, LedgerReader, Query};
 use serde_json::Value;
 
 use client::{Client, Record};
-use oracle::Oracle;
+pub use process::{SALINAN, aloud, run, shown, signal, wait};
+pub use site::Site;
 use stub::Stub;
 
-/// The program under test.
-pub const SALINAN: &str = env!("CARGO_BIN_EXE_salinan");
-const ORIGIN: &str = "test.example/ledger";
-const ISSUER: &str = "https://issuer.example";
-const AUDIENCE: &str = "https://salinan.example";
 /// Longest wait for the process to start, to stop, and for an entry to appear.
 const LIMIT: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_millis(5);
@@ -50,232 +42,6 @@ pub struct Setup {
     pub admission: Option<&'static str>,
     /// Shell words before the program is run, such as a limit.
     pub before: Option<String>,
-}
-
-/// Everything the program is started with.
-pub struct Site {
-    pub folder: tempfile::TempDir,
-    pub ca_pem: String,
-    key: SigningKey,
-    tokens: Mutex<Vec<String>>,
-}
-
-impl Site {
-    /// Certificates, keys, policy and ledger, all new.
-    pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let mut ca = CertificateParams::new(Vec::new()).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let ca_key = KeyPair::generate().unwrap();
-        let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-        let mut server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        server.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
-        let server_key = KeyPair::generate().unwrap();
-        let server = server.signed_by(&server_key, &Issuer::from_params(&ca, &ca_key)).unwrap();
-        fs::write(at("server.pem"), server.pem()).unwrap();
-        fs::write(at("server-key.pem"), server_key.serialize_pem()).unwrap();
-
-        let key = SigningKey::generate(Algorithm::Es256, Some("test")).unwrap();
-        fs::write(at("jwks.json"), serde_json::json!({ "keys": [key.to_jwk()] }).to_string()).unwrap();
-        fs::write(at("master.key"), "5a".repeat(32)).unwrap();
-        fs::write(at("policy.toml"), fixture::POLICY).unwrap();
-
-        let ledger = at("ledger");
-        fs::create_dir(&ledger).unwrap();
-        let signer = Signer::generate(&ledger.join(KEY_FILE), ORIGIN).unwrap();
-        let random = Arc::new(SystemRandom::new());
-        Ledger::init(&ledger, &signer, "KPU Kabupaten Contoh", Arc::new(SystemClock), random).unwrap();
-        Self { folder, ca_pem, key, tokens: Mutex::default() }
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn ledger(&self) -> PathBuf {
-        self.path("ledger")
-    }
-
-    pub fn write_config(&self, setup: &Setup, source: SocketAddr) {
-        let usual = "address_per_second = 100000\naddress_burst = 100000\n\
-                     party_per_second = 100000\nparty_burst = 100000";
-        let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n{}\n\
-             [identity]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\
-             [policy]\npaths = [\"policy.toml\"]\n\
-             [source]\nurl = \"http://{source}\"\n{}\n\
-             [ledger]\norigin = \"{ORIGIN}\"\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\n\
-             master_key = \"master.key\"\n{}\n\
-             [admission]\n{}\n\
-             [trace]\nformat = \"json\"\nlevel = \"debug\"\n",
-            setup.server,
-            setup.source,
-            setup.ledger,
-            setup.admission.unwrap_or(usual),
-        );
-        fs::write(self.path("salinan.toml"), text).unwrap();
-    }
-
-    /// The claims of a party's witness for 9901, which a test may change before they are signed.
-    pub fn claims(&self) -> Claims {
-        let now = SystemClock.unix_seconds();
-        let number = self.tokens.lock().unwrap().len();
-        Claims {
-            iss: ISSUER.to_owned(),
-            sub: "saksi-7".to_owned(),
-            aud: AUDIENCE.to_owned(),
-            exp: now + 3_600,
-            iat: now - 10,
-            nbf: None,
-            jti: format!("token-{number}"),
-            client_id: "partai-7".to_owned(),
-            role: "partai".parse().unwrap(),
-            party: Some(Party { election: "pemilu-2024".to_owned(), number: 7 }),
-            level: Level::Kabkota,
-            wilayah: vec!["9901".parse().unwrap()],
-            mandate: Some("SM-07/2026".to_owned()),
-        }
-    }
-
-    pub fn sign(&self, claims: &Claims) -> String {
-        let token = self.key.sign(claims).unwrap();
-        self.tokens.lock().unwrap().push(token.clone());
-        token
-    }
-
-    pub fn partai(&self) -> String {
-        self.sign(&self.claims())
-    }
-
-    pub fn other_party(&self) -> String {
-        let mut claims = self.claims();
-        "saksi-8".clone_into(&mut claims.sub);
-        "partai-8".clone_into(&mut claims.client_id);
-        claims.party = Some(Party { election: "pemilu-2024".to_owned(), number: 8 });
-        self.sign(&claims)
-    }
-
-    pub fn of_role(&self, role: &str) -> String {
-        let mut claims = self.claims();
-        role.clone_into(&mut claims.sub);
-        role.clone_into(&mut claims.client_id);
-        claims.role = role.parse().unwrap();
-        claims.party = None;
-        self.sign(&claims)
-    }
-
-    /// Runs a command of the program to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        run(arguments, self.folder.path())
-    }
-
-    /// Everything the ledger says, read beside the server.
-    pub fn records(&self) -> Vec<LedgerRecord> {
-        LedgerReader::open(&self.ledger()).unwrap().find(&Query::default(), 0, 1_000_000).unwrap()
-    }
-
-    /// The oracle hears the ledger's files, all traces and whatever else is given.
-    pub fn hear(&self, others: &[Vec<u8>]) {
-        let mut oracle = Oracle::of_the_fixture();
-        for token in self.tokens.lock().unwrap().iter() {
-            oracle.hide_token(token);
-        }
-        for file in fs::read_dir(self.ledger()).unwrap().chain(fs::read_dir(self.folder.path()).unwrap()) {
-            let path = file.unwrap().path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with("ledger.") || name.starts_with("trace") || name.starts_with("stdout") {
-                oracle.hear(&name, &fs::read(&path).unwrap());
-            }
-        }
-        for bytes in others {
-            oracle.hear("what requesters got", bytes);
-        }
-    }
-
-    /// `log verify` accepts the ledger, and every release in it was opened once and closed once.
-    pub fn check_ledger(&self) {
-        let ledger = self.ledger();
-        let verified = self.run(&["log", "verify", "--dir", &ledger.to_string_lossy()]);
-        assert!(verified.status.success(), "log verify: {}", shown(&verified));
-        let mut open = HashMap::new();
-        for record in self.records() {
-            let Some(release) = record.entry.release() else { continue };
-            match record.entry {
-                Entry::Intent(_) => assert!(open.insert(release, true).is_none(), "{release} opened twice"),
-                _ => {
-                    assert_eq!(open.insert(release, false), Some(true), "{release} closed twice or unopened")
-                }
-            }
-        }
-        let left: Vec<_> = open.iter().filter(|(_, open)| **open).collect();
-        assert!(left.is_empty(), "releases were left open: {left:?}");
-    }
-}
-
-pub fn run(arguments: &[&str], folder: &Path) -> Output {
-    let child = Command::new(SALINAN)
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    output(child)
-}
-
-/// Waits for a process with a limit; one that takes longer is ended.
-pub fn output(child: Child) -> Output {
-    let id = child.id();
-    let (ended, end) = std::sync::mpsc::sync_channel::<()>(1);
-    let watch = std::thread::spawn(move || {
-        if end.recv_timeout(LIMIT * 3).is_err_and(|error| error == std::sync::mpsc::RecvTimeoutError::Timeout)
-        {
-            signal(id, "KILL");
-        }
-    });
-    let output = child.wait_with_output().unwrap();
-    drop(ended);
-    watch.join().unwrap();
-    output
-}
-
-pub fn shown(output: &Output) -> String {
-    format!(
-        "{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-/// Sends a signal to a process that the tests started.
-pub fn signal(id: u32, name: &str) {
-    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).stderr(Stdio::null()).status();
-    assert!(sent.is_ok());
-}
-
-/// Says something in the run's output that a reader must not miss.
-pub fn aloud(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Waits for a process, and kills it when it takes too long.
-pub fn wait(child: &mut Child, limit: Duration) -> Option<ExitStatus> {
-    let until = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return Some(status);
-        }
-        if Instant::now() > until {
-            let _ = child.kill();
-            let _ = child.wait();
-            return None;
-        }
-        std::thread::sleep(STEP);
-    }
 }
 
 /// A running proxy with its source.
@@ -343,11 +109,6 @@ impl Proxy {
         };
     }
 
-    /// Shell words before the next start.
-    pub fn set_before(&mut self, before: Option<String>) {
-        self.setup.before = before;
-    }
-
     fn trace_file(&self) -> PathBuf {
         self.site.path(&format!("trace-{}.log", self.starts))
     }
@@ -363,13 +124,6 @@ impl Proxy {
 
     pub fn signal(&self, name: &str) {
         signal(self.id(), name);
-    }
-
-    /// Ends the process at once, as a power cut would.
-    pub fn kill(&mut self) {
-        let mut child = self.child.take().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     /// Tells it to stop and waits until it has.
