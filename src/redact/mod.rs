@@ -24,6 +24,7 @@ use bytes::Bytes;
 use crate::domain::{CopyKey, MaskPlan};
 
 mod cell;
+mod cells;
 mod coding;
 mod csv;
 mod error;
