@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{
     RsaPublicKeyComponents,
 };
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
@@ -23,9 +23,6 @@ use thiserror::Error;
 use crate::domain::{Digest, Level, Party, Role, Wilayah};
 
 use super::keys::{Algorithm, is_kid};
-
-/// Columns of a PEM line (RFC 7468, section 2).
-const PEM_COLUMNS: usize = 64;
 
 #[derive(Debug, Error)]
 pub enum SignError {
@@ -133,14 +130,8 @@ impl SigningKey {
             Pair::EdDsa(pair) => pair.to_pkcs8v1().map_err(unmade)?.as_ref().to_vec(),
             Pair::Rs256(pair) => AsDer::as_der(&**pair).map_err(unmade)?.as_ref().to_vec(),
         };
-        let body = STANDARD.encode(der);
-        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-        for line in body.as_bytes().chunks(PEM_COLUMNS) {
-            pem.extend(line.iter().map(|&byte| char::from(byte)));
-            pem.push('\n');
-        }
-        pem.push_str("-----END PRIVATE KEY-----\n");
-        Ok(pem)
+        let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        Ok(pem::encode_config(&pem::Pem::new("PRIVATE KEY", der), lines))
     }
 
     /// The public part, as a member of `keys` in a JWKS file.

@@ -65,13 +65,8 @@ impl Signer {
         let pair = Ed25519KeyPair::generate().map_err(|_| KeyError::Generate)?;
         let der = pair.to_pkcs8v1().map_err(|_| KeyError::Generate)?;
         let signer = Self::new(name, pair)?;
-        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-        let text = BASE64_STANDARD.encode(der.as_ref());
-        for line in text.as_bytes().chunks(64) {
-            pem.extend(line.iter().map(|&byte| char::from(byte)));
-            pem.push('\n');
-        }
-        pem.push_str("-----END PRIVATE KEY-----\n");
+        let lines = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        let pem = pem::encode_config(&pem::Pem::new("PRIVATE KEY", der.as_ref()), lines);
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)

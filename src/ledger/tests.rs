@@ -106,7 +106,7 @@ fn crash(directory: &Path) -> TempDir {
         }
         match fs::copy(file.path(), copy.path().join(file.file_name())) {
             // The anchor is written under another name first, which is gone a moment later.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             copied => drop(copied.unwrap()),
         }
     }
