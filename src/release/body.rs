@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use thiserror::Error;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::redact::Redacted;
 
@@ -27,18 +27,21 @@ pub enum Piece {
     End,
 }
 
+/// Dropped with the body, which the deliverer notices: whether the connection is done with it.
+pub type Held = oneshot::Sender<()>;
+
 #[derive(Debug)]
 pub struct ReplyBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    Copy { pieces: mpsc::Receiver<Piece>, ended: bool },
+    Copy { pieces: mpsc::Receiver<Piece>, ended: bool, _held: Held },
     Whole(Option<Bytes>),
 }
 
 impl ReplyBody {
-    pub(super) fn copy(pieces: mpsc::Receiver<Piece>) -> Self {
-        Self(Kind::Copy { pieces, ended: false })
+    pub(super) fn copy(pieces: mpsc::Receiver<Piece>, held: Held) -> Self {
+        Self(Kind::Copy { pieces, ended: false, _held: held })
     }
 
     /// A document of our own making: a problem, a receipt.
@@ -58,7 +61,7 @@ impl Body for ReplyBody {
         match &mut self.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Copy { ended: true, .. } => Poll::Ready(None),
-            Kind::Copy { pieces, ended } => pieces.poll_recv(context).map(|piece| match piece {
+            Kind::Copy { pieces, ended, .. } => pieces.poll_recv(context).map(|piece| match piece {
                 Some(Piece::Data(mut redacted)) => Some(Ok(Frame::data(redacted.take()))),
                 Some(Piece::End) => {
                     *ended = true;

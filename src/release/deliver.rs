@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response};
 use thiserror::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -29,6 +29,8 @@ use crate::upstream::UpstreamError;
 
 /// Pieces made ahead of the requester.
 const PIECES_AHEAD: usize = 2;
+/// Times the stall limit that the last pieces may take once nothing follows them: one each, and one for the end.
+const PATIENCE: u32 = 3;
 /// A piece is handed on when it has grown to this, or when the source pauses.
 const PIECE_BYTES: usize = 64 * 1_024;
 
@@ -77,10 +79,12 @@ impl Copy {
         self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let release = self.release.open.id();
-        let response = head(&self.release.grant, Some(release), pieces);
+        let (held, done) = oneshot::channel();
+        let response = head(&self.release.grant, Some(release), ReplyBody::copy(pieces, held));
         let delivery = Delivery {
             copy: self,
             sender,
+            done,
             rows_sent: 0,
             stall_timeout: path.options.stall_timeout,
             clock: Arc::clone(&path.options.clock),
@@ -97,11 +101,12 @@ pub(super) fn head_alone(grant: &Grant) -> Response<ReplyBody> {
     let (sender, pieces) = mpsc::channel(1);
     // An end without a length: that of the copy is not known.
     let _ = sender.try_send(Piece::End);
-    head(grant, None, pieces)
+    let (held, _) = oneshot::channel();
+    head(grant, None, ReplyBody::copy(pieces, held))
 }
 
-fn head(grant: &Grant, release: Option<ReleaseId>, pieces: mpsc::Receiver<Piece>) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::copy(pieces));
+fn head(grant: &Grant, release: Option<ReleaseId>, body: ReplyBody) -> Response<ReplyBody> {
+    let mut response = Response::new(body);
     let format = &grant.plan().format;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
@@ -130,6 +135,8 @@ fn head(grant: &Grant, release: Option<ReleaseId>, pieces: mpsc::Receiver<Piece>
 struct Delivery {
     copy: Copy,
     sender: mpsc::Sender<Piece>,
+    /// Resolves when the connection is done with the body.
+    done: oneshot::Receiver<()>,
     /// Rows in the pieces handed on; the redactor may be ahead of them.
     rows_sent: u64,
     stall_timeout: Duration,
@@ -158,6 +165,11 @@ impl Delivery {
         let Completion { rows_out: rows, bytes, swept, .. } = completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
         let closed = open.close(completion).await;
+        // What waits in the channel may take a while each; who took nothing for that long already has had it.
+        let patience = match &ended {
+            Err(Broken::Stalled { .. }) => Duration::ZERO,
+            Ok(()) | Err(_) => self.stall_timeout.saturating_mul(PATIENCE),
+        };
         match (ended, closed) {
             (Ok(()), Ok(_)) => {
                 info!(release = %id, rows, bytes, swept, elapsed_ms, outcome = "complete", "release closed");
@@ -167,14 +179,16 @@ impl Delivery {
             (Err(broken), Ok(_)) => {
                 let (code, cause) = (broken.code(), chain(&broken));
                 warn!(release = %id, rows, bytes, elapsed_ms, outcome = "aborted", code, cause, "release closed");
-                if matches!(broken, Broken::Stalled { .. }) {
-                    self.hangup.ring();
-                }
             }
             (_, Err(error)) => {
                 let cause = chain(&error);
                 warn!(release = %id, rows, bytes, elapsed_ms, outcome = "open", cause, "release not closed");
             }
+        }
+        drop(self.sender);
+        // Neither an end nor a reset reaches who takes nothing: then the connection goes, and its place is free.
+        if timeout(patience, self.done).await.is_err() {
+            self.hangup.ring();
         }
     }
 

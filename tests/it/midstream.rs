@@ -311,6 +311,30 @@ async fn a_requester_that_leaves_or_stops_reading_is_cut_off_and_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_requester_that_takes_nothing_of_a_small_copy_does_not_keep_its_place() {
+    let setup = Setup { server: "stall_timeout_ms = 200", ..HASTY };
+    let proxy = Proxy::start_with(setup).await;
+    let form = Form::Ndjson;
+    let mut closed_window = h2::client::Builder::new();
+    closed_window.initial_window_size(0);
+    // All of it fits into what is made ahead, so nothing waits for room; and no byte of a body may be sent.
+    for (name, rest) in [("whole", vec![last_chunk()]), ("broken off", vec![])] {
+        proxy.source.answer(in_chunks(form, rest));
+        let (mut requests, driver) = proxy.client().open_h2_with(&closed_window).await;
+        let request = http::Request::get(format!("https://{}{}", proxy.address, form.path()))
+            .header("authorization", format!("Bearer {}", proxy.site.partai()))
+            .body(())
+            .unwrap();
+        let (response, _sender) = requests.send_request(request, true).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(response.status(), 200, "{name}");
+        let ended = tokio::time::timeout(Duration::from_secs(5), driver).await;
+        assert!(ended.is_ok(), "{name}: the connection is still held");
+        drop(response);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_no_rows_is_whole_and_says_so() {
     let proxy = Proxy::start().await;
     let token = proxy.site.partai();

@@ -135,8 +135,15 @@ impl Client {
     }
 
     pub async fn open_h2(&self) -> (h2::client::SendRequest<bytes::Bytes>, tokio::task::JoinHandle<()>) {
+        self.open_h2_with(&h2::client::Builder::new()).await
+    }
+
+    pub async fn open_h2_with(
+        &self,
+        builder: &h2::client::Builder,
+    ) -> (h2::client::SendRequest<bytes::Bytes>, tokio::task::JoinHandle<()>) {
         let stream = self.connect("h2").await;
-        let (requests, connection) = timeout(LIMIT, h2::client::handshake(stream)).await.unwrap().unwrap();
+        let (requests, connection) = timeout(LIMIT, builder.handshake(stream)).await.unwrap().unwrap();
         let driver = tokio::spawn(async move {
             let _ = connection.await;
         });
