@@ -23,7 +23,7 @@ pub use ask::{Ask, AskError, Method};
 pub use clock::{Clock, SystemClock, TestClock};
 pub use dataset::{Dataset, Determination, Stage};
 pub use digest::Digest;
-pub use field::{FieldName, FieldNameError};
+pub use field::{FieldName, FieldNameError, FieldPath, FieldPathError, Step};
 pub use media::{MediaType, MediaTypeError};
 pub use party::Party;
 pub use person::{Nik, Nkk};

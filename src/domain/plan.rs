@@ -5,7 +5,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use super::field::FieldName;
+use super::field::{FieldName, FieldPath};
 use super::sweep::Sweep;
 use super::wilayah::{Level, Wilayah};
 
@@ -16,6 +16,8 @@ pub enum Format {
     Json(Records),
     /// One JSON object a line.
     Ndjson,
+    /// One JSON object after each record separator (RFC 7464).
+    JsonSeq,
     /// RFC 4180 with a header row.
     Csv { delimiter: u8, formulas: Formulas },
 }
@@ -26,6 +28,7 @@ impl Format {
         match self {
             Self::Json(_) => "application/json",
             Self::Ndjson => "application/x-ndjson",
+            Self::JsonSeq => "application/json-seq",
             Self::Csv { delimiter: b'\t', .. } => "text/tab-separated-values; charset=utf-8; header=present",
             Self::Csv { .. } => "text/csv; charset=utf-8; header=present",
         }
@@ -35,6 +38,7 @@ impl Format {
         match self {
             Self::Json(_) => "json",
             Self::Ndjson => "ndjson",
+            Self::JsonSeq => "json-seq",
             Self::Csv { .. } => "csv",
         }
     }
@@ -50,6 +54,9 @@ pub enum Records {
     /// `{"data": [{..}, {..}], "total": 2}`: the array under `field`. Of the other members only those in
     /// `keep` stay, and only when they hold a string, number, boolean or null.
     Envelope { field: FieldName, keep: Vec<FieldName> },
+    /// `{"columns": ["nik", "nama"], "rows": [["..", ".."]], "total": 1}`: the names once, under `columns`, and
+    /// before the values, which stand in arrays of the same order under `rows`. Other members as in an envelope.
+    Columns { columns: FieldName, rows: FieldName, keep: Vec<FieldName> },
 }
 
 /// What becomes of a kept cell that a spreadsheet would read as a formula (it begins with `=`, `+`, `-`, `@`,
@@ -142,19 +149,20 @@ pub struct Mask {
     pub last: u8,
 }
 
-/// One named field: what happens to its value and under which name it leaves.
+/// One field, named by its path: what happens to its value and under which name it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldRule {
-    pub name: FieldName,
+    pub path: FieldPath,
     pub action: Action,
-    /// The name in the copy, where it differs: an age must not leave as `tanggal_lahir`.
+    /// The name in the copy, where it differs: an age must not leave as `tanggal_lahir`. The objects it lies in
+    /// keep their names.
     pub emit_as: Option<FieldName>,
 }
 
 impl FieldRule {
-    /// The field's name in the copy.
-    pub fn emitted(&self) -> &FieldName {
-        self.emit_as.as_ref().unwrap_or(&self.name)
+    /// The field's path in the copy.
+    pub fn emitted(&self) -> FieldPath {
+        self.emit_as.as_ref().map_or_else(|| self.path.clone(), |name| self.path.renamed(name))
     }
 }
 
@@ -180,7 +188,8 @@ pub enum Outside {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskPlan {
     pub format: Format,
-    /// At most one rule for a name; emitted names are distinct too. The policy checker sees to both.
+    /// At most one rule for a path, none for a path and for what lies below it; emitted paths are distinct too. The
+    /// policy checker sees to all of it.
     pub fields: Vec<FieldRule>,
     pub row_area: RowArea,
     /// No field leaves under its name beside it; the policy checker sees to that too.

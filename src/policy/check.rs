@@ -219,7 +219,7 @@ fn check_parameters(
                     || role
                         .fields
                         .iter()
-                        .any(|rule| rule.name.as_str() == name && rule.action != Action::Keep)
+                        .any(|rule| rule.path.leaf().as_str() == name && rule.action != Action::Keep)
             });
             if *kind == ParameterKind::Number && (protected || hidden) {
                 problems.push(

@@ -15,9 +15,7 @@ use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef};
-use crate::domain::{
-    Action, Ask, Determination, FieldName, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah,
-};
+use crate::domain::{Action, Ask, Determination, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah};
 use crate::identity::Requester;
 
 /// Western Indonesian Time, by which a policy's days are counted wherever in the country one asks.
@@ -161,17 +159,13 @@ impl Grant {
     /// The copy's fields and what was done to each, as the ledger holds them: (`nik`, `mask(6,0)`), or, for one that leaves
     /// under another name, (`usia`, `age(2024-02-14) of tanggal_lahir`).
     /// Dropped fields are not among them.
-    pub fn given(&self) -> Vec<(FieldName, String)> {
+    pub fn given(&self) -> Vec<(String, String)> {
         let left = self.plan.fields.iter().filter(|rule| rule.action != Action::Drop);
         let told = left.map(|rule| match &rule.emit_as {
-            Some(emitted) => (emitted.clone(), format!("{} of {}", rule.action, rule.name)),
-            None => (rule.name.clone(), rule.action.to_string()),
+            Some(_) => (rule.emitted().to_string(), format!("{} of {}", rule.action, rule.path)),
+            None => (rule.path.to_string(), rule.action.to_string()),
         });
-        let added = self
-            .plan
-            .kode_ganda
-            .iter()
-            .filter_map(|added| Some((KodeGanda::NAME.parse().ok()?, added.to_string())));
+        let added = self.plan.kode_ganda.iter().map(|added| (KodeGanda::NAME.to_owned(), added.to_string()));
         told.chain(added).collect()
     }
 
@@ -550,7 +544,7 @@ nama = "keep"
         let now_s = 1_795_305_600;
         let fields = |requester| {
             let grant = set.decide(requester, ask("GET /dpt/990101.csv"), now_s).unwrap();
-            grant.given().iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+            grant.given().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
         };
         assert_eq!(
             fields(requester("bawaslu", Level::Kabkota, &["9901"], None)),

@@ -8,7 +8,7 @@
 
 use super::role::read_name;
 use crate::document::{Key, Keys, Problem, Problems, quote, word};
-use crate::domain::{Action, FieldRule, Found, KodeGanda, Pattern, Sweep};
+use crate::domain::{Action, FieldPath, FieldRule, Found, KodeGanda, Pattern, Sweep};
 
 /// Names under which sources hold an NKK.
 const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
@@ -65,9 +65,10 @@ pub(super) fn read_ganda(
         sound = false;
     }
     let leaves = |rule: &&FieldRule| rule.action != Action::Drop;
-    if let Some(rule) = fields.iter().filter(leaves).find(|rule| rule.emitted().as_str() == KodeGanda::NAME) {
+    let is_added = |path: &FieldPath| path.name().is_some_and(|name| name.as_str() == KodeGanda::NAME);
+    if let Some(rule) = fields.iter().filter(leaves).find(|rule| is_added(&rule.emitted())) {
         problems.push(
-            Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(rule.name.as_str())))
+            Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(&rule.path.to_string())))
                 .help("give the field another name by `as`, or drop it"),
         );
         sound = false;

@@ -23,7 +23,9 @@ use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep};
+use crate::domain::{
+    Action, FieldName, FieldPath, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep,
+};
 
 /// Names under which sources hold a NIK or an NKK.
 pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
@@ -46,7 +48,7 @@ pub struct RoleRule {
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
 pub(super) struct Sight {
-    pub(super) field: FieldName,
+    pub(super) field: FieldPath,
     pub(super) mask: Mask,
 }
 
@@ -146,7 +148,7 @@ fn read_fields(
     let mut entries: Vec<_> = table.value.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     let mut fields: Vec<FieldRule> = Vec::new();
-    let mut emitted: Vec<At<FieldName>> = Vec::new();
+    let mut emitted: Vec<At<FieldPath>> = Vec::new();
     let mut sound = true;
     for (name, value) in entries {
         let name = At { value: name.get_ref().as_ref(), span: name.span() };
@@ -155,22 +157,22 @@ fn read_fields(
             continue;
         };
         if let Action::Mask(mask) = &rule.action {
-            let sight = Sight { field: rule.name.clone(), mask: *mask };
+            let sight = Sight { field: rule.path.clone(), mask: *mask };
             sights.push(At { value: sight, span: name.span.clone() });
         }
         if rule.action != Action::Drop {
-            if let Some(first) = emitted.iter().find(|known| known.value == *rule.emitted()) {
+            if let Some(first) = emitted.iter().find(|known| known.value == rule.emitted()) {
                 problems.push(
                     Problem::at(
                         name.span.clone(),
-                        format!("two fields leave as {}", quote(first.value.as_str())),
+                        format!("two fields leave as {}", quote(&first.value.to_string())),
                     )
                     .note(format!("first at line {}", problems.line(first.span.start)))
                     .help("give one of the two another name by `as`, or drop it"),
                 );
                 sound = false;
             }
-            emitted.push(At { value: rule.emitted().clone(), span: name.span });
+            emitted.push(At { value: rule.emitted(), span: name.span });
         }
         fields.push(rule);
     }
@@ -190,7 +192,7 @@ fn read_rule(
     value: &Spanned<DeValue<'_>>,
     problems: &mut Problems<'_>,
 ) -> Option<FieldRule> {
-    let field = read_name("the field's name", name, problems);
+    let path = read_path(name, problems);
     let (action, emit_as) = match value.get_ref() {
         DeValue::String(text) => {
             let text = At { value: text.as_ref(), span: value.span() };
@@ -216,12 +218,24 @@ fn read_rule(
         );
         return None;
     }
-    Some(FieldRule { name: field?, action, emit_as })
+    Some(FieldRule { path: path?, action, emit_as })
 }
 
-/// Whether a field, by one of its names, holds a NIK or NKK.
-fn is_number(name: &str) -> bool {
+/// Whether a field, by one of its names, holds a NIK or NKK, wherever in a record it lies.
+fn is_number(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
     NUMBER_NAMES.iter().any(|number| name.eq_ignore_ascii_case(number))
+}
+
+fn read_path(text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldPath> {
+    let path = text.value.parse::<FieldPath>();
+    if let Err(error) = &path {
+        problems.push(
+            Problem::at(text.span.clone(), format!("the field's name is malformed: {error}"))
+                .help("spell it exactly as the source does; names of another form never leave"),
+        );
+    }
+    path.ok()
 }
 
 pub(super) fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {

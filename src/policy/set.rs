@@ -132,7 +132,7 @@ fn compare(entries: &[Entry]) -> Vec<Diagnostic> {
                     sight,
                     format!(
                         "two masks of {} together show more than each",
-                        quote(sight.value.field.as_str())
+                        quote(&sight.value.field.to_string())
                     ),
                 )
                 .note(first_at(file, known, source))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::PolicyError;
 use super::{PolicySet, RoleRule};
 use crate::document::Diagnostic;
-use crate::domain::FieldName;
+use crate::domain::FieldPath;
 
 const RIGHT: &str = r#"[policy]
 name = "contoh"
@@ -381,8 +381,8 @@ fn the_shipped_policies_give_what_is_written_here() {
             .unwrap();
         }
         let roles = policy.roles();
-        let mut names: Vec<&FieldName> =
-            roles.iter().flat_map(|role| &role.fields).map(|rule| &rule.name).collect();
+        let mut names: Vec<&FieldPath> =
+            roles.iter().flat_map(|role| &role.fields).map(|rule| &rule.path).collect();
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(*name));
         let mut row = |head: &str, cells: Vec<String>| {
@@ -391,7 +391,7 @@ fn the_shipped_policies_give_what_is_written_here() {
         };
         row("", roles.iter().map(|role| format!("{} {}", role.role, role.level)).collect());
         for name in names {
-            let cell = |role: &RoleRule| match role.fields.iter().find(|rule| rule.name == *name) {
+            let cell = |role: &RoleRule| match role.fields.iter().find(|rule| rule.path == *name) {
                 None => "-".to_owned(),
                 Some(rule) if rule.emit_as.is_none() => rule.action.to_string(),
                 Some(rule) => format!("{} {}", rule.emitted(), rule.action),

@@ -14,7 +14,7 @@ pub(super) fn name(text: &str) -> FieldName {
 }
 
 pub(super) fn rule(of: &str, action: Action) -> FieldRule {
-    FieldRule { name: name(of), action, emit_as: None }
+    FieldRule { path: of.parse().unwrap(), action, emit_as: None }
 }
 
 pub(super) fn plan(format: Format, fields: Vec<FieldRule>) -> MaskPlan {
@@ -151,7 +151,7 @@ fn check_among_others(plan: &MaskPlan, limits: Limits, body: &[u8], alone: &Outc
                 check_behind(plan, limits, (header, &row.repeat(40), ""), body, alone);
             }
         }
-        Format::Json(_) => {}
+        Format::Json(_) | Format::JsonSeq => {}
     }
 }
 

@@ -74,7 +74,9 @@ impl Envelope {
 impl Json {
     pub fn new(records: &Records, plan: &MaskPlan, key: &CopyKey, limits: Limits) -> Self {
         let envelope = match records {
-            Records::Envelope { field, keep } => Some(Envelope::new(field, keep)),
+            Records::Envelope { field, keep } | Records::Columns { rows: field, keep, .. } => {
+                Some(Envelope::new(field, keep))
+            }
             Records::Array | Records::Object => None,
         };
         let is_object = matches!(records, Records::Object);

@@ -156,9 +156,9 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
 fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<String, Value>) -> Value {
     let mut copy = Map::new();
     for rule in &plan.fields {
-        let Some(value) = record.get(rule.name.as_str()) else { continue };
+        let Some(value) = record.get(&*rule.path.to_string()) else { continue };
         // Numbers are told by how they were written, which a parsed number has forgotten.
-        let literal = literals.get(rule.name.as_str()).and_then(Value::as_str);
+        let literal = literals.get(&*rule.path.to_string()).and_then(Value::as_str);
         let fresh = match (&rule.action, value) {
             (Action::Drop, _) => continue,
             (Action::Keep, Value::String(text)) => Value::String(swept(text)),
@@ -271,10 +271,10 @@ fn compare_json(seed: u64) {
     let body = match &plan.format {
         Format::Json(Records::Object) => texts[0].clone(),
         Format::Json(Records::Array) => format!("[{}]", texts.join(" ,\n")),
-        Format::Json(Records::Envelope { .. }) => {
+        Format::Json(Records::Envelope { .. } | Records::Columns { .. }) => {
             format!("{{\"x\":[1], \"total\":{count},\"data\":[{}],\"y\":{{}}}}", texts.join(","))
         }
-        Format::Ndjson | Format::Csv { .. } => texts.join("\n"),
+        Format::Ndjson | Format::JsonSeq | Format::Csv { .. } => texts.join("\n"),
     };
     let found = output(&mut dice, &plan, &body);
     let expected: Vec<Value> = texts
@@ -285,12 +285,12 @@ fn compare_json(seed: u64) {
     let found: Vec<Value> = match &plan.format {
         Format::Json(Records::Object) => vec![serde_json::from_str(&found).unwrap()],
         Format::Json(Records::Array) => serde_json::from_str(&found).unwrap(),
-        Format::Json(Records::Envelope { .. }) => {
+        Format::Json(Records::Envelope { .. } | Records::Columns { .. }) => {
             let envelope: Map<String, Value> = serde_json::from_str(&found).unwrap();
             assert_eq!(envelope.keys().collect::<Vec<_>>(), ["data", "total"]);
             envelope["data"].as_array().unwrap().clone()
         }
-        Format::Ndjson | Format::Csv { .. } => {
+        Format::Ndjson | Format::JsonSeq | Format::Csv { .. } => {
             found.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
         }
     };
@@ -325,7 +325,7 @@ fn compare_csv(seed: u64) {
         found.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
 
     let rule_of = |field: &str| {
-        let rule = plan.fields.iter().find(|rule| rule.name.as_str() == field)?;
+        let rule = plan.fields.iter().find(|rule| &*rule.path.to_string() == field)?;
         (rule.action != Action::Drop).then_some(rule)
     };
     let mut expected = vec![
@@ -394,7 +394,7 @@ fn damage(seed: u64) {
                 serde_json::from_slice::<Value>(&body).unwrap();
                 serde_json::from_str::<Value>(&whole.output).unwrap();
             }
-            Format::Ndjson => {
+            Format::Ndjson | Format::JsonSeq => {
                 for line in whole.output.lines() {
                     serde_json::from_str::<Value>(line).unwrap();
                 }

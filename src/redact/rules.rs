@@ -77,7 +77,7 @@ impl Rules {
             is_ganda: Some(name) == ganda,
         };
         for field in &plan.fields {
-            let name = field.name.as_str();
+            let Some(name) = field.path.name().map(FieldName::as_str) else { continue };
             match rules.iter_mut().find(|rule| *rule.name == *name.as_bytes()) {
                 // The policy checker lets no name be ordered twice; if it did, neither order would hold.
                 Some(twice) => twice.order = Order::Drop,

@@ -108,7 +108,7 @@ impl Stream {
     pub fn new(plan: &MaskPlan, key: &CopyKey, limits: Limits) -> Self {
         let machine = match &plan.format {
             Format::Json(records) => Machine::Json(Json::new(records, plan, key, limits)),
-            Format::Ndjson => Machine::Ndjson(Ndjson::new(plan, key, limits)),
+            Format::Ndjson | Format::JsonSeq => Machine::Ndjson(Ndjson::new(plan, key, limits)),
             Format::Csv { delimiter, formulas } => Machine::Csv(Csv::new(*delimiter, *formulas, plan, key)),
         };
         Self {

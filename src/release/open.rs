@@ -68,7 +68,7 @@ impl Path {
             route: grant.route_template().to_owned(),
             parameters: grant.ask().parameters().to_vec(),
             determination: grant.determination().clone(),
-            fields: grant.given().into_iter().map(|(name, action)| (name.to_string(), action)).collect(),
+            fields: grant.given(),
             legal_basis: grant.legal_basis().to_owned(),
             policy: grant.policy().name.clone(),
             policy_digest: grant.policy().digest,

@@ -212,7 +212,7 @@ impl RoleReport {
                 .fields
                 .iter()
                 .map(|rule| FieldReport {
-                    field: rule.name.to_string(),
+                    field: rule.path.to_string(),
                     action: describe(&rule.action),
                     emitted_as: rule.emitted().to_string(),
                 })
