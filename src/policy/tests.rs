@@ -396,7 +396,7 @@ fn the_shipped_policies_give_what_is_written_here() {
                 Some(rule) if rule.emit_as.is_none() => rule.action.to_string(),
                 Some(rule) => format!("{} {}", rule.emitted(), rule.action),
             };
-            row(name.as_str(), roles.iter().map(cell).collect());
+            row(&name.to_string(), roles.iter().map(cell).collect());
         }
     }
     insta::assert_snapshot!(golden, @r#"
