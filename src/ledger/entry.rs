@@ -74,7 +74,8 @@ pub struct Intent {
     /// Digest of path and parameters with a salt.
     #[serde(with = "hex32")]
     pub ask_digest: [u8; 32],
-    pub media_type: String,
+    /// Form of the copy; none where the source's answer decides.
+    pub media_type: Option<String>,
     /// At most this much leaves before the next grant; none: no bound was set.
     #[serde(with = "wide_option")]
     pub ceiling_bytes: Option<u64>,
@@ -148,6 +149,8 @@ pub struct Completion {
     pub near_misses: u64,
     /// Name in the source, and what was counted of it, of every field with a count.
     pub fields: Vec<(String, FieldCount)>,
+    /// Form of the copy; none where no copy was begun.
+    pub media_type: Option<String>,
 }
 
 /// `release.complete`: durable before the last chunk.

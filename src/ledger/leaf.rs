@@ -270,6 +270,7 @@ mod tests {
                 ("alamat.jalan".to_owned(), FieldCount { changed: 3, swept: 0, unreadable: 1 << 54 }),
                 ("nama".to_owned(), FieldCount { changed: 0, swept: u64::MAX, unreadable: 0 }),
             ],
+            media_type: Some("text/csv".to_owned()),
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),

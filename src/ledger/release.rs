@@ -59,6 +59,7 @@ pub struct OpenRelease {
     /// Whether the one who asked has it; until then nothing can have been sent.
     delivered: bool,
     status: u16,
+    media_type: Option<&'static str>,
     counts: Counts,
     bytes: u64,
     body: Hasher,
@@ -84,6 +85,7 @@ impl OpenRelease {
             index: 0,
             delivered: false,
             status: 0,
+            media_type: None,
             counts: Counts::default(),
             bytes: 0,
             body: Hasher::default(),
@@ -108,6 +110,11 @@ impl OpenRelease {
     /// The status the requester was answered with.
     pub fn answered(&mut self, status: u16) {
         self.status = status;
+    }
+
+    /// The media type of the copy that is begun now.
+    pub fn called(&mut self, media_type: &'static str) {
+        self.media_type = Some(media_type);
     }
 
     /// These bytes of the body are handed to the connection now.
@@ -151,6 +158,7 @@ impl OpenRelease {
             unreadable: counts.unreadable,
             near_misses: counts.near_misses,
             fields: listed(&counts.fields),
+            media_type: self.media_type.map(str::to_owned),
         }
     }
 

@@ -31,6 +31,7 @@ mod columnar;
 mod csv;
 mod error;
 mod fields;
+mod fpe;
 mod ganda;
 mod guess;
 mod gzip;

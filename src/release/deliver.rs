@@ -21,7 +21,7 @@ use super::error::SourceError;
 use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::{Clock, ReleaseId};
+use crate::domain::{Clock, Format, ReleaseId};
 use crate::ledger::{Completion, Counts, FieldCount, Outcome};
 use crate::policy::Grant;
 use crate::redact::{Redacted, Redactor};
@@ -80,7 +80,9 @@ impl Copy {
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let release = self.release.open.id();
         let (held, done) = oneshot::channel();
-        let response = head(&self.release.grant, Some(release), ReplyBody::copy(pieces, held));
+        let body = ReplyBody::copy(pieces, held);
+        let response = head(&self.release.grant, Some(&self.format), Some(release), body);
+        self.release.open.called(self.format.media_type());
         let delivery = Delivery {
             copy: self,
             sender,
@@ -95,32 +97,37 @@ impl Copy {
     }
 }
 
-/// The answer to `HEAD`: what the head of the copy would say. No data leaves, so there is no release.
+/// The answer to `HEAD`: what the head of the copy would say, as far as that is known without asking the source. No
+/// data leaves, so there is no release.
 pub(super) fn head_alone(grant: &Grant) -> Response<ReplyBody> {
     let (sender, pieces) = mpsc::channel(1);
     // An end without a length: that of the copy is not known.
     let _ = sender.try_send(Piece::End);
     let (held, _) = oneshot::channel();
-    head(grant, None, ReplyBody::copy(pieces, held))
+    head(grant, grant.format(), None, ReplyBody::copy(pieces, held))
 }
 
-fn head(grant: &Grant, release: Option<ReleaseId>, body: ReplyBody) -> Response<ReplyBody> {
+/// A format that only the source's answer settles is left out of the answer to `HEAD` (RFC 9110, section 9.3.2).
+fn head(
+    grant: &Grant,
+    format: Option<&Format>,
+    release: Option<ReleaseId>,
+    body: ReplyBody,
+) -> Response<ReplyBody> {
     let mut response = Response::new(body);
-    let format = &grant.plan().format;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let determination = grant.determination();
-    let file = format!(
-        "attachment; filename=\"{}-{}-{}.{}\"",
-        determination.election,
-        determination.stage,
-        grant.area(),
-        format.as_str()
-    );
+    if let Some(format) = format {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    }
+    let of = grant.determination();
+    let file = format.map(|format| {
+        let (area, ending) = (grant.area(), format.file_ending());
+        format!("attachment; filename=\"{}-{}-{area}.{ending}\"", of.election, of.stage)
+    });
     for (name, text) in [
-        (CONTENT_DISPOSITION, Some(file)),
+        (CONTENT_DISPOSITION, file),
         (RELEASE_ID, release.map(|release| release.to_string())),
         (POLICY_DIGEST, Some(format!("sha-256={}", grant.policy().digest))),
     ] {
