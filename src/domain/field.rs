@@ -99,6 +99,7 @@ impl FieldPath {
     }
 
     /// The same place under another name.
+    #[must_use]
     pub fn renamed(&self, leaf: &FieldName) -> Self {
         Self { steps: self.steps.clone(), leaf: leaf.clone() }
     }

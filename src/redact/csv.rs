@@ -46,7 +46,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 impl Csv {
     pub fn new(delimiter: u8, formulas: Formulas, plan: &MaskPlan, key: &CopyKey) -> Self {
         let quote = |text: &str| write_cell(text, delimiter, formulas);
-        let rules = Rules::new(plan, key, &quote);
+        let rules = Rules::flat(plan, key, &quote);
         Self {
             delimiter,
             formulas,
@@ -102,7 +102,7 @@ impl Csv {
         if pos == window.bytes.len() && window.is_last {
             return Stop::bad(pos, Problem::HeaderMissing);
         }
-        let mut lookalikes = Lookalikes::new(self.rules.names());
+        let mut lookalikes = Lookalikes::new(&self.rules);
         let mut columns = Vec::new();
         let mut names = Vec::new();
         let mut has_area = false;
@@ -123,13 +123,13 @@ impl Csv {
             match place.map(|place| self.rules.at(place)) {
                 Some(rule) => {
                     has_area |= rule.is_area;
-                    if let Order::Drop = rule.order {
-                        splice.leave_out(separator, cell.end);
-                    } else {
+                    if rule.leaves() {
                         splice.let_out(cell.start);
                         if let Some(renamed) = &rule.renamed {
                             splice.replace(cell.start, cell.end, renamed);
                         }
+                    } else {
+                        splice.leave_out(separator, cell.end);
                     }
                 }
                 None => {
@@ -158,9 +158,7 @@ impl Csv {
             splice.append(Ganda::NAME);
         }
         splice.write_to(end);
-        let leaves = |column: &&Column| {
-            column.place.is_some_and(|place| !matches!(self.rules.at(place).order, Order::Drop))
-        };
+        let leaves = |column: &&Column| column.place.is_some_and(|place| self.rules.at(place).leaves());
         for at in (1..columns.len()).rev() {
             if columns[at - 1].ease == columns[at].ease {
                 columns[at - 1].alike += columns[at].alike;
@@ -234,13 +232,16 @@ impl Row<'_> {
                 Some(Order::Change(change)) => {
                     splice.let_out(cell.start);
                     cells.change(change, window, cell, tally);
-                    place.inspect(|place| fields.change(*place));
+                    place.inspect(|place| fields.change(*place, 1));
                     if self.is_lone && cells.fresh.is_empty() {
                         cells.fresh.extend_from_slice(b"\"\"");
                     }
                     splice.replace(cell.start, cell.end, &cells.fresh);
                 }
-                Some(Order::Drop) | None => splice.leave_out(pos.saturating_sub(1), cell.end),
+                // Nothing lies below a cell; the rules of CSV have no such order.
+                Some(Order::Drop | Order::Below(_)) | None => {
+                    splice.leave_out(pos.saturating_sub(1), cell.end);
+                }
             }
             if let Some(place) = place {
                 fields.note(place, &before, tally);

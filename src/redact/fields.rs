@@ -4,6 +4,8 @@
 //! A row is counted once it has been handed on whole. Most rows have the same fields changed, so those are held
 //! as bits, and equal rows in a row are counted as one number.
 
+use std::ops::AddAssign;
+
 use super::Tally;
 use super::rules::Rules;
 
@@ -16,6 +18,14 @@ pub struct FieldTally {
     pub swept: u64,
     /// Values not as the action, or the added column, expects them.
     pub unreadable: u64,
+}
+
+impl AddAssign for FieldTally {
+    fn add_assign(&mut self, more: Self) {
+        self.changed += more.changed;
+        self.swept += more.swept;
+        self.unreadable += more.unreadable;
+    }
 }
 
 pub(super) struct Fields {
@@ -32,7 +42,7 @@ pub(super) struct Fields {
 
 impl Fields {
     pub fn new(rules: &Rules) -> Self {
-        let counts = vec![FieldTally::default(); rules.names().count()];
+        let counts = vec![FieldTally::default(); rules.paths().len()];
         Self { counts, changed: 0, rare: Vec::new(), last: 0, repeats: 0 }
     }
 
@@ -42,11 +52,12 @@ impl Fields {
         self.rare.clear();
     }
 
-    pub fn change(&mut self, place: usize) {
-        if place < 64 {
+    /// So many values of a field were changed. Most rows have one of each.
+    pub fn change(&mut self, place: usize, times: u64) {
+        if times == 1 && place < 64 && self.changed >> place & 1 == 0 {
             self.changed |= 1 << place;
         } else {
-            self.rare.push((place, FieldTally { changed: 1, ..FieldTally::default() }));
+            self.add(place, FieldTally { changed: times, ..FieldTally::default() });
         }
     }
 
@@ -54,7 +65,14 @@ impl Fields {
     pub fn note(&mut self, place: usize, before: &Tally, after: &Tally) {
         let (swept, unreadable) = (after.swept - before.swept, after.unreadable - before.unreadable);
         if swept + unreadable > 0 {
-            self.rare.push((place, FieldTally { changed: 0, swept, unreadable }));
+            self.add(place, FieldTally { changed: 0, swept, unreadable });
+        }
+    }
+
+    fn add(&mut self, place: usize, more: FieldTally) {
+        match self.rare.last_mut() {
+            Some((last, count)) if *last == place => *count += more,
+            Some(_) | None => self.rare.push((place, more)),
         }
     }
 
@@ -70,10 +88,7 @@ impl Fields {
             self.repeats = 1;
         }
         for (place, more) in self.rare.drain(..) {
-            let count = &mut self.counts[place];
-            count.changed += more.changed;
-            count.swept += more.swept;
-            count.unreadable += more.unreadable;
+            self.counts[place] += more;
         }
         self.changed = 0;
     }

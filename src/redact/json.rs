@@ -1,4 +1,5 @@
-//! One JSON text with its records: `[{..}, {..}]`, `{..}`, or `{"data": [{..}, {..}], "total": 2}`.
+//! One JSON text with its records: `[{..}, {..}]`, `{..}`, `{"data": [{..}, {..}], "total": 2}`, or the same with
+//! columns named once.
 //!
 //! A unit is a record or a member of the envelope with the comma before it, an opening or a closing bracket,
 //! or the blanks round the text. So the state between units is one word, and a record that does not leave
@@ -6,7 +7,9 @@
 
 use crate::domain::{CopyKey, FieldName, MaskPlan, Outside, Records};
 
+use super::columnar::Columnar;
 use super::error::{Problem, Stop};
+use super::nested::Work;
 use super::object::Objects;
 use super::scan::{self, Kind};
 use super::stream::Window;
@@ -16,6 +19,8 @@ pub(super) struct Json {
     place: Place,
     is_object: bool,
     envelope: Option<Envelope>,
+    /// Where the records are rows of columns named once.
+    columnar: Option<Columnar>,
     /// Whether a record of the array was let out.
     has_record: bool,
     pub objects: Objects,
@@ -79,13 +84,17 @@ impl Json {
             }
             Records::Array | Records::Object => None,
         };
+        let columnar = match records {
+            Records::Columns { columns, .. } => Some(Columnar::new(columns)),
+            Records::Array | Records::Object | Records::Envelope { .. } => None,
+        };
         let is_object = matches!(records, Records::Object);
         let mut objects = Objects::new(plan, key, limits);
         if is_object {
             // Without its one record the text would be none.
             objects.outside = Outside::Abort;
         }
-        Self { place: Place::Start, is_object, envelope, has_record: false, objects }
+        Self { place: Place::Start, is_object, envelope, columnar, has_record: false, objects }
     }
 
     pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
@@ -139,30 +148,28 @@ impl Json {
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
-        let (at, can_close) = separator(window, is_first, b']')?;
-        let end = match window.byte(at)? {
-            b'{' => {
-                let len_before = out.len();
-                // The comma of a record before which none was let out stays behind.
-                let from = if is_first || self.has_record { 0 } else { behind_comma(window) };
-                out.extend_from_slice(&window.bytes[from..at]);
-                let end = self.objects.record(window, at, out, tally)?;
-                if self.objects.is_withheld {
-                    out.truncate(len_before);
-                } else {
-                    self.has_record = true;
-                }
-                self.place = Place::Records { is_first: false };
-                return Ok(end);
-            }
-            b']' if can_close => at + 1,
-            b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                return Stop::bad(at, Problem::UnexpectedShape);
-            }
-            _ => return Stop::bad(at, Problem::Syntax),
+        let Some((behind_comma, at)) = scan::element(window, 0, is_first, b']')? else {
+            let end = scan::blanks(window, 0) + 1;
+            out.extend_from_slice(&window.bytes[..end]);
+            self.place =
+                if self.envelope.is_some() { Place::Members { is_first: false } } else { Place::End };
+            return Ok(end);
         };
-        out.extend_from_slice(&window.bytes[..end]);
-        self.place = if self.envelope.is_some() { Place::Members { is_first: false } } else { Place::End };
+        scan::expect(window, at, if self.columnar.is_some() { b'[' } else { b'{' })?;
+        let len_before = out.len();
+        // The comma of a record before which none was let out stays behind.
+        let from = if self.has_record { 0 } else { behind_comma };
+        out.extend_from_slice(&window.bytes[from..at]);
+        let end = match &self.columnar {
+            None => self.objects.record(window, at, out, tally)?,
+            Some(columnar) => columnar.row(&mut self.objects, window, at, out, tally)?,
+        };
+        if self.objects.is_withheld {
+            out.truncate(len_before);
+        } else {
+            self.has_record = true;
+        }
+        self.place = Place::Records { is_first: false };
         Ok(end)
     }
 
@@ -175,30 +182,27 @@ impl Json {
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let Some(envelope) = &mut self.envelope else { return Stop::bad(0, Problem::UnexpectedShape) };
-        let (at, can_close) = separator(window, is_first, b'}')?;
-        if can_close && window.byte(at)? == b'}' {
+        let Some((behind_comma, at)) = scan::element(window, 0, is_first, b'}')? else {
+            let at = scan::blanks(window, 0);
             if !envelope.has_records {
                 return Stop::bad(at, Problem::RecordsMissing);
             }
             out.extend_from_slice(&window.bytes[..=at]);
             self.place = Place::End;
             return Ok(at + 1);
-        }
-        let scanner = &mut self.objects.scanner;
+        };
+        let Work { scanner, values, .. } = &mut self.objects.work;
         scanner.begin();
         let key = scanner.key(window, at)?;
         envelope.check_name(key.hash, at)?;
         let value_at = scan::colon(window, key.end)?;
         let name = scanner.name(window, key);
         // The comma of a member before which nothing was let out stays behind.
-        let from = if is_first || envelope.has_member { 0 } else { behind_comma(window) };
+        let from = if envelope.has_member { 0 } else { behind_comma };
         if *envelope.records == *name {
-            match window.byte(value_at)? {
-                b'[' => {}
-                b'{' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                    return Stop::bad(value_at, Problem::UnexpectedShape);
-                }
-                _ => return Stop::bad(value_at, Problem::Syntax),
+            scan::expect(window, value_at, b'[')?;
+            if self.columnar.as_ref().is_some_and(|columnar| !columnar.is_read()) {
+                return Stop::bad(value_at, Problem::UnexpectedShape);
             }
             out.extend_from_slice(&window.bytes[from..=value_at]);
             envelope.names.push(key.hash);
@@ -207,12 +211,20 @@ impl Json {
             self.place = Place::Records { is_first: true };
             return Ok(value_at + 1);
         }
+        if let Some(columnar) = self.columnar.as_mut().filter(|columnar| *columnar.name == *name) {
+            out.extend_from_slice(&window.bytes[from..value_at]);
+            let end = columnar.read(&mut self.objects, window, value_at, out, tally)?;
+            envelope.names.push(key.hash);
+            envelope.has_member = true;
+            self.place = Place::Members { is_first: false };
+            return Ok(end);
+        }
         let is_kept = envelope.keep.iter().any(|kept| **kept == *name);
         let value = scanner.value(window, value_at)?;
         if is_kept && value.kind != Kind::Container {
-            if self.objects.values.keep(window, value, tally)? {
+            if values.keep(scanner, window, value, tally)? {
                 out.extend_from_slice(&window.bytes[from..value.start]);
-                out.extend_from_slice(&self.objects.values.fresh);
+                out.extend_from_slice(&values.fresh);
             } else {
                 out.extend_from_slice(&window.bytes[from..value.end]);
             }
@@ -222,22 +234,6 @@ impl Json {
         self.place = Place::Members { is_first: false };
         Ok(value.end)
     }
-}
-
-/// Where the next element begins, behind its comma, and whether the container may end there instead.
-fn separator(window: Window<'_>, is_first: bool, close: u8) -> Result<(usize, bool), Stop> {
-    let at = scan::blanks(window, 0);
-    match window.byte(at)? {
-        _ if is_first => Ok((at, true)),
-        b',' => Ok((scan::blanks(window, at + 1), false)),
-        other if other == close => Ok((at, true)),
-        _ => Stop::bad(at, Problem::Syntax),
-    }
-}
-
-/// Just behind the comma the window begins with.
-fn behind_comma(window: Window<'_>) -> usize {
-    scan::blanks(window, 0) + 1
 }
 
 /// Blanks round the text leave as they came.

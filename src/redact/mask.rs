@@ -12,13 +12,16 @@ use jiff::civil::Date;
 use crate::domain::{Action, CopyKey, LETTERS_MAX, Level, Mask, Nik, Wilayah};
 
 use super::Tally;
+use super::rules::Below;
 
 /// An action, made ready for use.
 pub(super) enum Order {
     Keep,
     Drop,
-    /// An HMAC, when one is due, has taken in the key of the copy and the field's name already.
+    /// An HMAC, when one is due, has taken in the key of the copy and the field's path already.
     Change(Change),
+    /// The orders for what lies below an object, or below the objects of an array.
+    Below(Box<Below>),
 }
 
 pub(super) enum Change {
@@ -75,7 +78,7 @@ const AGE_YEARS_MAX: i16 = 150;
 
 impl Order {
     /// `quote` writes a fixed text as the format has it.
-    pub fn new(action: &Action, name: &str, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
+    pub fn new(action: &Action, path: &str, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
         match action {
             Action::Keep => Self::Keep,
             Action::Drop => Self::Drop,
@@ -95,7 +98,7 @@ impl Order {
             Action::Token => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
                 let mut context = hmac::Context::with_key(&key);
-                context.update(name.as_bytes());
+                context.update(path.as_bytes());
                 context.update(&[0]);
                 Self::Change(Change::Token(Box::new(context)))
             }
@@ -104,6 +107,11 @@ impl Order {
 }
 
 impl Change {
+    /// Whether the answer says nothing of the value, so that one stands for a whole array.
+    pub fn is_same_for_all(&self) -> bool {
+        matches!(self, Self::Fixed(_))
+    }
+
     pub fn show<'a>(&'a self, seen: Seen<'_>, room: &'a mut Room, tally: &mut Tally) -> Shown<'a> {
         match (self, seen) {
             (Self::Fixed(text), _) => Shown::Written(text),

@@ -13,9 +13,10 @@
 //!
 //! There is no I/O here and nothing waits. `docs/redaction.md` tells what is accepted and emitted, by format.
 //!
-//! `stream` cuts the body into windows and holds the tail; `json`, `ndjson` and `csv` take one unit (a
+//! `stream` cuts the body into windows and holds the tail; `json`, `ndjson`, `seq` and `csv` take one unit (a
 //! record, a row, a member of the envelope) at a time; `object` carries out the rules of one JSON record,
-//! `mask` those of one value; `sweep` looks for long numbers in what is kept.
+//! `columnar` those of a row whose columns were named before, `nested` those of what lies below a member, `mask`
+//! those of one value; `sweep` looks for long numbers in what is kept.
 
 use std::fmt;
 
@@ -26,6 +27,7 @@ use crate::domain::{CopyKey, MaskPlan};
 mod cell;
 mod cells;
 mod coding;
+mod columnar;
 mod csv;
 mod error;
 mod fields;
@@ -36,13 +38,16 @@ mod json;
 mod marks;
 mod mask;
 mod ndjson;
+mod nested;
 mod object;
 mod rules;
 mod scan;
+mod seq;
 mod slices;
 mod splice;
 mod stream;
 mod sweep;
+mod values;
 
 pub use coding::Coding;
 pub use error::{Problem, RedactError};
@@ -211,3 +216,5 @@ mod harness;
 pub mod property;
 #[cfg(test)]
 mod reference;
+#[cfg(test)]
+mod structures;

@@ -6,27 +6,22 @@
 use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
-use super::fields::Fields;
 use super::ganda::Ganda;
 use super::guess::{Guesses, Meaning};
-use super::mask::{Change, Order, Seen, Shown};
-use super::rules::{Ease, Lookalikes, Rules};
-use super::scan::{self, Kind, Scanner, Value};
+use super::nested::Work;
+use super::rules::{Ease, Rules};
+use super::scan::{self, Value};
 use super::splice::Splice;
 use super::stream::Window;
-use super::sweep::Sweeper;
 use super::{Limits, Tally, sweep};
 
 pub(super) struct Objects {
     pub rules: Rules,
-    pub fields: Fields,
-    lookalikes: Lookalikes,
+    pub work: Work,
     within: Wilayah,
     pub outside: Outside,
     /// Whether the last record lies outside the area and was not written.
     pub is_withheld: bool,
-    pub scanner: Scanner,
-    pub values: Values,
     ganda: Option<Ganda>,
     guesses: Guesses,
 }
@@ -40,17 +35,65 @@ impl Objects {
         };
         let rules = Rules::new(plan, key, &quote);
         Self {
-            fields: Fields::new(&rules),
-            lookalikes: Lookalikes::new(rules.names()),
+            work: Work::new(&rules, plan, limits),
             rules,
             within: plan.row_area.within,
             outside: plan.row_area.outside,
             is_withheld: false,
-            scanner: Scanner::new(limits.depth_max),
-            values: Values { sweeper: Sweeper::new(plan), ..Values::default() },
             ganda: Ganda::new(plan, key),
             guesses: Guesses::default(),
         }
+    }
+
+    /// A new record, or a row, begins.
+    pub fn begin(&mut self, tally: &mut Tally) {
+        tally.rows_in += 1;
+        self.is_withheld = false;
+        self.work.begin();
+        if let Some(ganda) = &mut self.ganda {
+            ganda.begin();
+        }
+    }
+
+    /// What a value says of the row it stands in: where that belongs, and the code of its number. Returns whether
+    /// it is the row's area.
+    pub fn look(
+        &mut self,
+        place: Option<usize>,
+        window: Window<'_>,
+        value: Value,
+        tally: &mut Tally,
+    ) -> Result<bool, Stop> {
+        let Some(rule) = place.map(|place| self.rules.at(place)) else { return Ok(false) };
+        if rule.is_area && !self.work.values.check_area(window, value, &self.within)? {
+            if self.outside == Outside::Abort {
+                return Stop::bad(value.start, Problem::RowOutsideArea);
+            }
+            self.is_withheld = true;
+        }
+        if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_ganda) {
+            let before = *tally;
+            ganda.see(self.work.values.see(window, value), tally);
+            self.work.fields.note(rule.place, &before, tally);
+        }
+        Ok(rule.is_area)
+    }
+
+    /// Ends a record or row that was read to its end: it is counted as handed on, or taken back and counted as
+    /// withheld.
+    pub fn end(&mut self, out: &mut Vec<u8>, len_before: usize, tally: &mut Tally, before: Tally) {
+        if self.is_withheld {
+            out.truncate(len_before);
+            *tally = Tally::withheld(before);
+            self.work.fields.begin();
+        } else {
+            tally.rows_out += 1;
+        }
+    }
+
+    /// The added code as a JSON value, where the plan adds a column.
+    pub fn code(&self) -> Option<Code<'_>> {
+        self.ganda.as_ref().map(|ganda| Code(ganda.code()))
     }
 
     /// Writes the record whose `{` is at `at`, unless it is withheld, and returns its end.
@@ -62,15 +105,9 @@ impl Objects {
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let (len_before, tally_before) = (out.len(), *tally);
-        tally.rows_in += 1;
-        self.is_withheld = false;
-        self.scanner.begin();
-        let mut splice = Splice::new(window.bytes, at, out);
+        self.begin(tally);
         self.guesses.begin();
-        self.fields.begin();
-        if let Some(ganda) = &mut self.ganda {
-            ganda.begin();
-        }
+        let mut splice = Splice::new(window.bytes, at, out);
         let mut has_area = false;
         let first = at + 1;
         // Where the member's text begins, its comma included.
@@ -88,69 +125,37 @@ impl Objects {
                 },
             };
             tally.near_misses += u64::from(meaning.is_near);
-            let behind_comma = member + meaning.behind_comma;
-            let name = member + meaning.key_start + 1..member + meaning.key_end - 1;
-            let rule = meaning.rule.map(|place| self.rules.at(place));
-            let value = self.scanner.value(window, member + meaning.value_at)?;
-            if rule.is_some_and(|rule| rule.is_area) {
-                if !self.values.check_area(window, value, &self.within)? {
-                    if self.outside == Outside::Abort {
-                        return Stop::bad(value.start, Problem::RowOutsideArea);
-                    }
-                    self.is_withheld = true;
-                }
-                has_area = true;
-            }
-            let before = *tally;
-            if let Some(ganda) = self.ganda.as_mut().filter(|_| rule.is_some_and(|rule| rule.is_ganda)) {
-                ganda.see(self.values.see(window, value), tally);
-            }
-            match rule.map(|rule| (rule, &rule.order)) {
-                Some((rule, Order::Keep)) => {
-                    splice.let_out(behind_comma);
+            let value = self.work.scanner.value(window, member + meaning.value_at)?;
+            has_area |= self.look(meaning.rule, window, value, tally)?;
+            match meaning.rule.map(|place| self.rules.at(place)).filter(|rule| rule.leaves()) {
+                Some(rule) => {
+                    splice.let_out(member + meaning.behind_comma);
                     if let Some(renamed) = &rule.renamed {
-                        splice.replace(name.start, name.end, renamed);
+                        splice.replace(member + meaning.key_start + 1, member + meaning.key_end - 1, renamed);
                     }
-                    if self.values.keep(window, value, tally)? {
-                        splice.replace(value.start, value.end, &self.values.fresh);
-                    }
+                    self.work.carry_out(rule, window, value, &mut splice, tally)?;
                 }
-                Some((rule, Order::Change(change))) => {
-                    splice.let_out(behind_comma);
-                    if let Some(renamed) = &rule.renamed {
-                        splice.replace(name.start, name.end, renamed);
-                    }
-                    self.values.change(change, window, value, tally);
-                    meaning.rule.inspect(|place| self.fields.change(*place));
-                    splice.replace(value.start, value.end, &self.values.fresh);
-                }
-                Some((_, Order::Drop)) | None => splice.leave_out(member, value.end),
-            }
-            if let Some(place) = meaning.rule {
-                self.fields.note(place, &before, tally);
+                None => splice.leave_out(member, value.end),
             }
             member = value.end;
         };
         // Names recognised differ from one another; where others were read, all are compared.
-        if self.scanner.has_names() {
-            self.scanner.note(self.guesses.seen());
-            self.scanner.end_object(0, end)?;
+        if self.work.scanner.has_names() {
+            self.work.scanner.note(self.guesses.seen());
+            self.work.scanner.end_object(0, end)?;
         }
         if !has_area {
             return Stop::bad(end, Problem::RowAreaMissing);
         }
-        if self.is_withheld {
-            out.truncate(len_before);
-            *tally = Tally::withheld(tally_before);
-            self.fields.begin();
-            return Ok(end + 1);
-        }
-        if let Some(ganda) = &self.ganda {
+        if let Some(code) = self.code() {
             splice.write_to(end);
-            write_ganda(ganda, &mut splice);
+            splice.append(if splice.has_let_out() { b",\"" } else { b"\"" });
+            splice.append(Ganda::NAME);
+            splice.append(b"\":");
+            code.write(&mut splice);
         }
         splice.write_to(end + 1);
-        tally.rows_out += 1;
+        self.end(out, len_before, tally, tally_before);
         Ok(end + 1)
     }
 
@@ -174,7 +179,9 @@ impl Objects {
             let is_kept = match ease {
                 Ease::Keep => true,
                 Ease::Drop => false,
-                Ease::Area { is_kept } if !text.is_empty() && self.values.accepted == rest[text.clone()] => {
+                Ease::Area { is_kept }
+                    if !text.is_empty() && self.work.values.accepted == rest[text.clone()] =>
+                {
                     *has_area = true;
                     is_kept
                 }
@@ -207,13 +214,14 @@ impl Objects {
             _ if is_first => {}
             _ => return Stop::bad(pos, Problem::Syntax),
         }
-        let key = self.scanner.key(window, pos)?;
+        let key = self.work.scanner.key(window, pos)?;
         let value_at = scan::colon(window, key.end)?;
-        let name = self.scanner.name(window, key);
+        let Work { scanner, lookalikes, .. } = &mut self.work;
+        let name = scanner.name(window, key);
         let rule = self.rules.place(key.hash, name);
-        let is_near = rule.is_none() && self.lookalikes.is_known(key.hash, name);
+        let is_near = rule.is_none() && lookalikes.is_known(key.hash, name);
         let own = rule.map(|place| self.rules.at(place));
-        let ease = if is_near { Ease::None } else { Ease::of(own, self.values.sweeper.has_patterns()) };
+        let ease = if is_near { Ease::None } else { Ease::of(own, self.work.values.sweeper.has_patterns()) };
         let meaning = Meaning {
             behind_comma: behind_comma - from,
             key_start: key.start - from,
@@ -231,126 +239,18 @@ impl Objects {
     }
 }
 
-/// Writes the added member behind all others.
-fn write_ganda(ganda: &Ganda, splice: &mut Splice<'_>) {
-    splice.append(if splice.has_let_out() { b",\"" } else { b"\"" });
-    splice.append(Ganda::NAME);
-    match ganda.code() {
-        Some(code) => {
-            splice.append(b"\":\"");
-            splice.append(code);
-            splice.append(b"\"");
-        }
-        None => splice.append(b"\":null"),
-    }
-}
+/// The code of a row as a JSON value.
+pub(super) struct Code<'a>(Option<&'a [u8]>);
 
-/// What values become, and the memory that takes.
-#[derive(Default)]
-pub(super) struct Values {
-    /// The new value as JSON, after a change.
-    pub fresh: Vec<u8>,
-    /// The last code found inside the area, as it stood between its quotes.
-    accepted: Vec<u8>,
-    plain: Vec<u8>,
-    swept: Vec<u8>,
-    sweeper: Sweeper,
-}
-
-impl Values {
-    /// Whether the row's code lies inside the area.
-    fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<bool, Stop> {
-        let is_inside = match self.see(window, value) {
-            Seen::Text(code) => within.contains_code(code),
-            Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
-            Seen::Null | Seen::Bool(_) | Seen::Container => {
-                return Stop::bad(value.start, Problem::RowAreaMissing);
+impl Code<'_> {
+    pub fn write(&self, splice: &mut Splice<'_>) {
+        match self.0 {
+            Some(code) => {
+                splice.append(b"\"");
+                splice.append(code);
+                splice.append(b"\"");
             }
-        };
-        if !is_inside {
-            return Ok(false);
-        }
-        self.accepted.clear();
-        if let Kind::Text { is_escaped: false } = value.kind {
-            self.accepted.extend_from_slice(&window.bytes[value.start + 1..value.end - 1]);
-        }
-        Ok(true)
-    }
-
-    fn change(&mut self, change: &Change, window: Window<'_>, value: Value, tally: &mut Tally) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.clear();
-        match change.show(self.see(window, value), &mut [0; 16], tally) {
-            Shown::Nothing => fresh.extend_from_slice(b"null"),
-            Shown::Written(text) => fresh.extend_from_slice(text),
-            Shown::Text(text) => {
-                fresh.push(b'"');
-                fresh.extend_from_slice(text);
-                fresh.push(b'"');
-            }
-        }
-        self.fresh = fresh;
-    }
-
-    /// Looks through a value that is kept. `false`: it leaves as it came; `true`: as `fresh` has it.
-    pub fn keep(&mut self, window: Window<'_>, value: Value, tally: &mut Tally) -> Result<bool, Stop> {
-        let is_escaped = match value.kind {
-            Kind::Bool | Kind::Null => return Ok(false),
-            Kind::Container => {
-                tally.unreadable += 1;
-                self.fresh.clear();
-                self.fresh.extend_from_slice(b"null");
-                return Ok(true);
-            }
-            Kind::Number => false,
-            Kind::Text { is_escaped } => is_escaped,
-        };
-        // Escapes may stand for digits, so the cheap look is not for them.
-        if !is_escaped && !self.sweeper.may_hold(&window.bytes[value.start..value.end]) {
-            return Ok(false);
-        }
-        self.swept.clear();
-        let mut swept = std::mem::take(&mut self.swept);
-        let sweeper = std::mem::take(&mut self.sweeper);
-        let runs = match self.see(window, value) {
-            Seen::Text(text) | Seen::Number(text) => {
-                let Ok(text) = std::str::from_utf8(text) else {
-                    return Stop::bad(value.start, Problem::InvalidUtf8);
-                };
-                sweeper.cover(text, &mut swept)
-            }
-            Seen::Null | Seen::Bool(_) | Seen::Container => 0,
-        };
-        if runs > 0 && sweeper.aborts() {
-            return Stop::bad(value.start, Problem::SweepFound);
-        }
-        self.sweeper = sweeper;
-        if runs > 0 {
-            tally.swept += runs;
-            self.fresh.clear();
-            scan::write_string(&swept, &mut self.fresh);
-        }
-        self.swept = swept;
-        Ok(runs > 0)
-    }
-
-    fn see<'a>(&'a mut self, window: Window<'a>, value: Value) -> Seen<'a> {
-        let literal = &window.bytes[value.start..value.end];
-        match value.kind {
-            Kind::Null => Seen::Null,
-            Kind::Bool => Seen::Bool(literal),
-            Kind::Number => Seen::Number(literal),
-            Kind::Container => Seen::Container,
-            Kind::Text { is_escaped } => {
-                let inner = &literal[1..literal.len() - 1];
-                if is_escaped {
-                    self.plain.clear();
-                    scan::decode(inner, &mut self.plain);
-                    Seen::Text(&self.plain)
-                } else {
-                    Seen::Text(inner)
-                }
-            }
+            None => splice.append(b"null"),
         }
     }
 }

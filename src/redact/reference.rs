@@ -153,6 +153,31 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
     }
 }
 
+/// What is kept, with all that lies below it.
+fn kept(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(swept(text)),
+        Value::Array(list) => list.iter().map(kept).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (swept(name), kept(value))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// An array is changed element by element, an object as a whole.
+fn changed(action: &Action, value: &Value) -> Value {
+    let text = match (action, value) {
+        (_, Value::Array(list)) => return list.iter().map(|value| changed(action, value)).collect(),
+        (_, Value::String(text)) => shown(action, Some(text), true),
+        (_, Value::Null) => None,
+        (Action::Mask(_), _) => Some("****".to_owned()),
+        (Action::Letters { .. }, _) => Some("***".to_owned()),
+        _ => None,
+    };
+    text.map_or(Value::Null, Value::String)
+}
+
 fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<String, Value>) -> Value {
     let mut copy = Map::new();
     for rule in &plan.fields {
@@ -166,9 +191,9 @@ fn redact_record(plan: &MaskPlan, record: &Map<String, Value>, literals: &Map<St
                 Some((literal, swept)) if literal != swept => Value::String(swept),
                 Some(_) | None => value.clone(),
             },
-            (Action::Keep, Value::Array(_) | Value::Object(_)) => Value::Null,
-            (Action::Keep, value) => value.clone(),
-            (Action::Mask(_), Value::Array(_) | Value::Object(_)) => "****".into(),
+            (Action::Keep, value) => kept(value),
+            (Action::Fixed(text), _) => text.as_str().into(),
+            (action, Value::Array(_) | Value::Object(_)) => changed(action, value),
             (action, Value::String(text)) => {
                 shown(action, Some(text), true).map_or(Value::Null, Value::String)
             }

@@ -2,21 +2,32 @@
 
 use std::collections::HashSet;
 
-use crate::domain::{Action, CopyKey, FieldName, MaskPlan};
+use crate::domain::{Action, CopyKey, FieldName, FieldRule, MaskPlan, Step};
 
 use super::mask::Order;
 
-/// What the plan says of one name. A row's area field, and that of `kode_ganda`, without a rule of its own has the
-/// order to stay behind.
+/// What the plan says of one name at one level. A row's area field, and that of `kode_ganda`, without a rule of its
+/// own has the order to stay behind.
 pub(super) struct Rule {
     name: Box<[u8]>,
     hash: u64,
+    /// Where the field stands in the source's records, as the plan writes it.
+    path: Box<str>,
+    /// Where its counts stand; of a field of the record itself this is also its place among the rules.
+    pub place: usize,
     pub order: Order,
     /// The name in the copy, where it differs.
     pub renamed: Option<Box<[u8]>>,
     pub is_area: bool,
     /// Whether the copy's `kode_ganda` is of this field.
     pub is_ganda: bool,
+}
+
+/// The rules for what lies below a member.
+pub(super) struct Below {
+    /// Whether the member is an array of objects and not an object.
+    pub is_list: bool,
+    pub rules: Rules,
 }
 
 /// What becomes of a value that is a plain short text, where that needs no more than knowing its end.
@@ -49,8 +60,15 @@ impl Ease {
             }
             (Order::Drop, true) => Self::Area { is_kept: false },
             (Order::Drop, false) => Self::Drop,
-            (Order::Keep | Order::Change(_), _) => Self::None,
+            (Order::Keep | Order::Change(_) | Order::Below(_), _) => Self::None,
         }
+    }
+}
+
+impl Rule {
+    /// Whether anything leaves of the field, or of what lies below it.
+    pub fn leaves(&self) -> bool {
+        !matches!(self.order, Order::Drop)
     }
 }
 
@@ -63,35 +81,40 @@ pub(super) struct Rules {
 const FREE: usize = usize::MAX;
 
 impl Rules {
-    /// `quote` writes a fixed text as the format has it.
+    /// The rules of all fields, nested ones included. `quote` writes a fixed text as the format has it.
     pub fn new(plan: &MaskPlan, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
-        let area = plan.row_area.field.as_str();
-        let ganda = plan.kode_ganda.as_ref().map(|ganda| ganda.of.as_str());
-        let mut rules: Vec<Rule> = Vec::new();
-        let rule = |name: &str, action: &Action, renamed: Option<&str>| Rule {
-            name: name.as_bytes().into(),
-            hash: hash(name.as_bytes()),
-            order: Order::new(action, name, key, quote),
-            renamed: renamed.filter(|renamed| *renamed != name).map(|renamed| renamed.as_bytes().into()),
-            is_area: name == area,
-            is_ganda: Some(name) == ganda,
-        };
-        for field in &plan.fields {
-            let Some(name) = field.path.name().map(FieldName::as_str) else { continue };
-            match rules.iter_mut().find(|rule| *rule.name == *name.as_bytes()) {
-                // The policy checker lets no name be ordered twice; if it did, neither order would hold.
-                Some(twice) => twice.order = Order::Drop,
-                None => {
-                    rules.push(rule(name, &field.action, field.emit_as.as_ref().map(FieldName::as_str)));
-                }
-            }
+        Self::of(plan, plan.fields.iter(), key, quote)
+    }
+
+    /// The rules of the record's own fields alone, for formats in which nothing is nested.
+    pub fn flat(plan: &MaskPlan, key: &CopyKey, quote: &dyn Fn(&str) -> Vec<u8>) -> Self {
+        Self::of(plan, plan.fields.iter().filter(|rule| rule.path.name().is_some()), key, quote)
+    }
+
+    fn of<'a>(
+        plan: &'a MaskPlan,
+        fields: impl Iterator<Item = &'a FieldRule>,
+        key: &CopyKey,
+        quote: &dyn Fn(&str) -> Vec<u8>,
+    ) -> Self {
+        let mut level = Level::default();
+        for field in fields {
+            level.add(field.path.steps(), field);
         }
-        if !rules.iter().any(|rule| rule.is_area) {
-            rules.push(rule(area, &Action::Drop, None));
+        let area = &plan.row_area.field;
+        let ganda = plan.kode_ganda.as_ref().map(|ganda| &ganda.of);
+        for name in [Some(area), ganda].into_iter().flatten() {
+            level.entry(name, || Wanted::Nothing);
         }
-        if let Some(name) = ganda.filter(|_| !rules.iter().any(|rule| rule.is_ganda)) {
-            rules.push(rule(name, &Action::Drop, None));
+        let mut rules = level.build("", &mut 0, &|action, path| Order::new(action, path, key, quote));
+        for rule in &mut rules.rules {
+            rule.is_area = *rule.name == *area.as_str().as_bytes();
+            rule.is_ganda = ganda.is_some_and(|of| *rule.name == *of.as_str().as_bytes());
         }
+        rules
+    }
+
+    fn found_by_name(rules: Vec<Rule>) -> Self {
         let mut slots = vec![FREE; (rules.len() * 4).next_power_of_two()].into_boxed_slice();
         for (place, rule) in rules.iter().enumerate() {
             let mut slot = slot(rule.hash, slots.len());
@@ -121,8 +144,101 @@ impl Rules {
         &self.rules[place]
     }
 
-    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
-        self.rules.iter().map(|rule| &*rule.name)
+    pub fn find(&self, hash: u64, name: &[u8]) -> Option<&Rule> {
+        self.place(hash, name).map(|place| self.at(place))
+    }
+
+    /// The paths of all rules, by the places of their counts.
+    pub fn paths(&self) -> Vec<&str> {
+        let mut paths = Vec::new();
+        self.each(&mut |rule| paths.push((rule.place, &*rule.path)));
+        paths.sort_unstable();
+        paths.into_iter().map(|(_, path)| path).collect()
+    }
+
+    fn each<'a>(&'a self, take: &mut dyn FnMut(&'a Rule)) {
+        for rule in &self.rules {
+            take(rule);
+            if let Order::Below(below) = &rule.order {
+                below.rules.each(take);
+            }
+        }
+    }
+}
+
+/// What the plan wants of one name, before its rule is made.
+enum Wanted<'a> {
+    Nothing,
+    Own(&'a FieldRule),
+    Below { is_list: bool, level: Level<'a> },
+}
+
+/// The names of one level in the plan's order.
+#[derive(Default)]
+struct Level<'a>(Vec<(&'a FieldName, Wanted<'a>)>);
+
+impl<'a> Level<'a> {
+    /// The entry of a name, which is made if there is none, and whether it was made.
+    fn entry(&mut self, name: &'a FieldName, make: impl FnOnce() -> Wanted<'a>) -> (&mut Wanted<'a>, bool) {
+        let known = self.0.iter().position(|(known, _)| *known == name);
+        let at = known.unwrap_or_else(|| {
+            self.0.push((name, make()));
+            self.0.len() - 1
+        });
+        (&mut self.0[at].1, known.is_none())
+    }
+
+    /// The policy checker lets no path be ordered twice, and none beside what lies below it; if it did, neither
+    /// order would hold.
+    fn add(&mut self, steps: &'a [Step], field: &'a FieldRule) {
+        match steps.split_first() {
+            None => {
+                let (wanted, is_new) = self.entry(field.path.leaf(), || Wanted::Own(field));
+                if !is_new {
+                    *wanted = Wanted::Nothing;
+                }
+            }
+            Some((step, rest)) => {
+                let below = || Wanted::Below { is_list: step.is_list, level: Level::default() };
+                match self.entry(&step.name, below).0 {
+                    Wanted::Below { is_list, level } if *is_list == step.is_list => level.add(rest, field),
+                    other => *other = Wanted::Nothing,
+                }
+            }
+        }
+    }
+
+    /// Makes the rules of this level and of those below it. `above` is the path to it, its last dot included.
+    fn build(self, above: &str, next_place: &mut usize, order: &dyn Fn(&Action, &str) -> Order) -> Rules {
+        let first = *next_place;
+        *next_place += self.0.len();
+        let rules = self.0.into_iter().enumerate().map(|(at, (name, wanted))| {
+            let path = format!("{above}{name}");
+            let renamed = match &wanted {
+                Wanted::Own(field) => field.emit_as.as_ref().filter(|renamed| *renamed != name),
+                Wanted::Nothing | Wanted::Below { .. } => None,
+            };
+            let renamed = renamed.map(|renamed| renamed.as_str().as_bytes().into());
+            let order = match wanted {
+                Wanted::Nothing => Order::Drop,
+                Wanted::Own(field) => order(&field.action, &path),
+                Wanted::Below { is_list, level } => {
+                    let above = format!("{path}{}.", if is_list { "[]" } else { "" });
+                    Order::Below(Box::new(Below { is_list, rules: level.build(&above, next_place, order) }))
+                }
+            };
+            Rule {
+                name: name.as_str().as_bytes().into(),
+                hash: hash(name.as_str().as_bytes()),
+                path: path.into(),
+                place: first + at,
+                order,
+                renamed,
+                is_area: false,
+                is_ganda: false,
+            }
+        });
+        Rules::found_by_name(rules.collect())
     }
 }
 
@@ -182,8 +298,11 @@ pub(super) struct Lookalikes {
 }
 
 impl Lookalikes {
-    pub fn new<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
-        let cores = names.flat_map(cores).collect();
+    /// Of the names at every level.
+    pub fn new(rules: &Rules) -> Self {
+        let mut names = Vec::new();
+        rules.each(&mut |rule| names.push(&*rule.name));
+        let cores = names.into_iter().flat_map(cores).collect();
         Self { cores, remembered: vec![None; REMEMBERED].into_boxed_slice() }
     }
 
@@ -225,12 +344,14 @@ fn cores(name: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::harness::{array, standard};
     use super::*;
 
     #[test]
     fn names_that_look_like_a_ruled_one_are_near_misses() {
-        let names: [&[u8]; 4] = [b"nik", b"nkk", b"nama", b"tanggal_lahir"];
-        let mut lookalikes = Lookalikes::new(names.into_iter());
+        let plan = standard(array());
+        let rules = Rules::flat(&plan, &CopyKey::new([7; 32]), &|text| text.into());
+        let mut lookalikes = Lookalikes::new(&rules);
         let cases = [
             ("NIK", true),
             (" nik", true),
@@ -241,7 +362,7 @@ mod tests {
             ("nomor_kk", true),
             ("tanggal-lahir", true),
             ("TanggalLahir", true),
-            ("alamat", false),
+            ("keterangan", false),
             ("no", false),
             ("", false),
         ];

@@ -85,6 +85,13 @@ impl Scanner {
 
     /// The name at `at`, noted for its object.
     pub fn key(&mut self, window: Window<'_>, at: usize) -> Result<Key, Stop> {
+        let key = self.read_key(window, at)?;
+        self.names.push(key.hash);
+        Ok(key)
+    }
+
+    /// The name at `at`, or a string that is read as one.
+    pub fn read_key(&mut self, window: Window<'_>, at: usize) -> Result<Key, Stop> {
         if window.byte(at)? != b'"' {
             return Stop::bad(at, Problem::Syntax);
         }
@@ -100,11 +107,10 @@ impl Scanner {
         } else {
             rules::hash(inner)
         };
-        self.names.push(hash);
         Ok(Key { start: at, end: text.end, hash, is_escaped: text.is_escaped })
     }
 
-    /// The decoded name; valid until the next [`Scanner::key`].
+    /// The decoded name; valid until the next one is read.
     pub fn name<'a>(&'a self, window: Window<'a>, key: Key) -> &'a [u8] {
         if key.is_escaped { &self.name } else { &window.bytes[key.start + 1..key.end - 1] }
     }
@@ -198,6 +204,35 @@ impl Scanner {
 pub(super) fn colon(window: Window<'_>, at: usize) -> Result<usize, Stop> {
     let at = blanks(window, at);
     if window.byte(at)? == b':' { Ok(blanks(window, at + 1)) } else { Stop::bad(at, Problem::Syntax) }
+}
+
+/// The next member or element of a container, from behind the opening bracket or the value before it: where its text
+/// begins behind the comma, and where it begins itself. `None` where the container ends.
+pub(super) fn element(
+    window: Window<'_>,
+    from: usize,
+    is_first: bool,
+    close: u8,
+) -> Result<Option<(usize, usize)>, Stop> {
+    let at = blanks(window, from);
+    match window.byte(at)? {
+        byte if byte == close => Ok(None),
+        b',' if !is_first => Ok(Some((at + 1, blanks(window, at + 1)))),
+        _ if is_first => Ok(Some((from, at))),
+        _ => Stop::bad(at, Problem::Syntax),
+    }
+}
+
+/// Sees to it that what stands at `at` begins as it has to: a value of another kind is of the wrong shape, and
+/// anything else breaks the grammar.
+pub(super) fn expect(window: Window<'_>, at: usize, first: u8) -> Result<(), Stop> {
+    match window.byte(at)? {
+        byte if byte == first => Ok(()),
+        b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+            Stop::bad(at, Problem::UnexpectedShape)
+        }
+        _ => Stop::bad(at, Problem::Syntax),
+    }
 }
 
 /// The first byte at or behind `at` that is not a blank, or the window's end.

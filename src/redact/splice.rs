@@ -4,6 +4,8 @@
 //! left out writes what is before it and goes on behind it. The separator belongs to the member that follows
 //! it. So a record of which all is kept is written in one piece, byte for byte.
 
+use super::error::Stop;
+
 pub(super) struct Splice<'a> {
     input: &'a [u8],
     out: &'a mut Vec<u8>,
@@ -37,6 +39,18 @@ impl<'a> Splice<'a> {
         self.write_to(from);
         self.out.extend_from_slice(fresh);
         self.pending = to;
+    }
+
+    /// Replaces what `write` is for by what it writes.
+    pub fn replace_by(
+        &mut self,
+        from: usize,
+        to: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        self.write_to(from);
+        self.pending = to;
+        write(self.out)
     }
 
     /// Adds what is not of the input, behind all that was written.

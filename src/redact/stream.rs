@@ -14,6 +14,7 @@ use super::fields::{FieldTally, Fields};
 use super::json::Json;
 use super::ndjson::Ndjson;
 use super::rules::Rules;
+use super::seq::{self, Seq};
 use super::{Limits, Tally};
 
 /// What a machine may look at for one unit.
@@ -39,6 +40,7 @@ impl Window<'_> {
 enum Machine {
     Json(Json),
     Ndjson(Ndjson),
+    Seq(Seq),
     Csv(Csv),
 }
 
@@ -49,6 +51,7 @@ impl Machine {
         match self {
             Self::Json(json) => json.unit(window, out, tally),
             Self::Ndjson(ndjson) => ndjson.unit(window, out, tally),
+            Self::Seq(seq) => seq.unit(window, out, tally),
             Self::Csv(csv) => csv.unit(window, out, tally),
         }
     }
@@ -58,22 +61,25 @@ impl Machine {
         match self {
             Self::Json(_) => b'}',
             Self::Ndjson(_) | Self::Csv(_) => b'\n',
+            Self::Seq(_) => seq::SEPARATOR,
         }
     }
 
     /// The unit just taken is handed on.
     fn commit(&mut self) {
         match self {
-            Self::Json(json) => json.objects.fields.commit(),
-            Self::Ndjson(ndjson) => ndjson.objects.fields.commit(),
+            Self::Json(json) => json.objects.work.fields.commit(),
+            Self::Ndjson(ndjson) => ndjson.objects.work.fields.commit(),
+            Self::Seq(seq) => seq.objects.work.fields.commit(),
             Self::Csv(csv) => csv.fields.commit(),
         }
     }
 
     fn fields(&self) -> (&Rules, &Fields) {
         match self {
-            Self::Json(json) => (&json.objects.rules, &json.objects.fields),
-            Self::Ndjson(ndjson) => (&ndjson.objects.rules, &ndjson.objects.fields),
+            Self::Json(json) => (&json.objects.rules, &json.objects.work.fields),
+            Self::Ndjson(ndjson) => (&ndjson.objects.rules, &ndjson.objects.work.fields),
+            Self::Seq(seq) => (&seq.objects.rules, &seq.objects.work.fields),
             Self::Csv(csv) => (&csv.rules, &csv.fields),
         }
     }
@@ -82,7 +88,7 @@ impl Machine {
     fn finish(&self) -> Result<(), Problem> {
         match self {
             Self::Json(json) => json.finish(),
-            Self::Ndjson(_) => Ok(()),
+            Self::Ndjson(_) | Self::Seq(_) => Ok(()),
             Self::Csv(csv) => csv.finish(),
         }
     }
@@ -108,7 +114,8 @@ impl Stream {
     pub fn new(plan: &MaskPlan, key: &CopyKey, limits: Limits) -> Self {
         let machine = match &plan.format {
             Format::Json(records) => Machine::Json(Json::new(records, plan, key, limits)),
-            Format::Ndjson | Format::JsonSeq => Machine::Ndjson(Ndjson::new(plan, key, limits)),
+            Format::Ndjson => Machine::Ndjson(Ndjson::new(plan, key, limits)),
+            Format::JsonSeq => Machine::Seq(Seq::new(plan, key, limits)),
             Format::Csv { delimiter, formulas } => Machine::Csv(Csv::new(*delimiter, *formulas, plan, key)),
         };
         Self {
@@ -129,8 +136,8 @@ impl Stream {
 
     pub fn fields(&self) -> Vec<(String, FieldTally)> {
         let (rules, fields) = self.machine.fields();
-        let names = rules.names().map(|name| String::from_utf8_lossy(name).into_owned());
-        names.enumerate().map(|(place, name)| (name, fields.at(place))).collect()
+        let paths = rules.paths().into_iter().enumerate();
+        paths.map(|(place, path)| (path.to_owned(), fields.at(place))).collect()
     }
 
     /// Ends the pass for a problem outside the text, behind all of it so far; but what the text itself holds
