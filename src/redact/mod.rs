@@ -211,8 +211,10 @@ impl Redactor {
 mod extras;
 #[cfg(test)]
 mod families;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod harness;
+#[cfg(any(test, fuzzing))]
+pub mod property;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
