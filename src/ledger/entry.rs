@@ -133,7 +133,7 @@ pub struct Completion {
     /// Values the sweep hid.
     #[serde(with = "wide")]
     pub swept: u64,
-    /// Bytes given to the connection: an upper bound on what arrived.
+    /// Bytes given to the connection, before they were coded: an upper bound on what arrived.
     #[serde(with = "wide")]
     pub bytes: u64,
     pub body_sha256: Digest,
@@ -151,6 +151,11 @@ pub struct Completion {
     pub fields: Vec<(String, FieldCount)>,
     /// Form of the copy; none where no copy was begun.
     pub media_type: Option<String>,
+    /// The coding it left in; none: it left as it is.
+    pub coding: Option<String>,
+    /// Coded bytes given to the connection.
+    #[serde(with = "wide_option")]
+    pub coded_bytes: Option<u64>,
 }
 
 /// `release.complete`: durable before the last chunk.

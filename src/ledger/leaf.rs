@@ -271,6 +271,8 @@ mod tests {
                 ("nama".to_owned(), FieldCount { changed: 0, swept: u64::MAX, unreadable: 0 }),
             ],
             media_type: Some("text/csv".to_owned()),
+            coding: Some("br".to_owned()),
+            coded_bytes: Some(u64::MAX),
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),

@@ -13,8 +13,8 @@ use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef, RoleRule};
 use crate::domain::{
-    Action, Ask, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party, Tps, Wilayah,
-    day_in_wib,
+    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party, Tps,
+    Wilayah, day_in_wib,
 };
 use crate::identity::Requester;
 
@@ -143,6 +143,11 @@ impl Grant {
     /// Essences of the media types that the source may give its body.
     pub fn media_types(&self) -> &[String] {
         self.route().media_types()
+    }
+
+    /// Codings that the copy may leave in when it is asked for in one.
+    pub fn codings(&self) -> &[ContentCoding] {
+        self.route().codings()
     }
 
     pub fn policy(&self) -> &PolicyRef {

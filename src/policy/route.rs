@@ -19,7 +19,7 @@ use super::template::Template;
 use crate::document::quote;
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
-use crate::domain::{FieldName, Format, MediaType, Method, Outside, Records};
+use crate::domain::{ContentCoding, FieldName, Format, MediaType, Method, Outside, Records};
 
 /// What a parameter's value has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ pub struct Route {
     pub(super) media_types: Vec<String>,
     pub(super) row_area: FieldName,
     pub(super) outside: Outside,
+    pub(super) codings: Vec<ContentCoding>,
 }
 
 impl Route {
@@ -91,6 +92,11 @@ impl Route {
     pub fn outside(&self) -> Outside {
         self.outside
     }
+
+    /// Codings that a copy may leave in when a request asks for one, the policy's first choice first.
+    pub fn codings(&self) -> &[ContentCoding] {
+        &self.codings
+    }
 }
 
 const ROUTE_KEYS: &[Key] = &[
@@ -105,6 +111,7 @@ const ROUTE_KEYS: &[Key] = &[
     Key { name: "media_types", example: "[\"text/csv\"]" },
     Key { name: "row_area", example: "\"kode_tps\"" },
     Key { name: "outside", example: "\"withhold\"" },
+    Key { name: "codings", example: "[\"zstd\", \"gzip\"]" },
 ];
 
 const METHODS: &[(&str, Method)] = &[("GET", Method::Get), ("HEAD", Method::Head)];
@@ -136,6 +143,7 @@ pub(super) fn read(
     if let (Some(outside), Some(format)) = (outside, &format) {
         check_outside(outside, format, &keys, problems);
     }
+    let codings = read_codings(&keys, problems);
     Some(Route {
         template: template?.value,
         methods: methods?,
@@ -145,6 +153,7 @@ pub(super) fn read(
         media_types: media_types?,
         row_area: row_area?,
         outside: outside?,
+        codings: codings?,
     })
 }
 
@@ -225,6 +234,16 @@ fn read_methods(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<Meth
     }
     let methods: Vec<_> = texts.iter().map(|text| word("methods", text, METHODS, problems)).collect();
     methods.into_iter().collect()
+}
+
+fn read_codings(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<ContentCoding>> {
+    if keys.get("codings").is_none() {
+        return Some(Vec::new());
+    }
+    let words = ContentCoding::ALL.map(|coding| (coding.as_str(), coding));
+    let texts = keys.need_texts("codings", problems)?;
+    let codings: Vec<_> = texts.iter().map(|text| word("codings", text, &words, problems)).collect();
+    codings.into_iter().collect()
 }
 
 fn read_parameters(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<(String, ParameterKind)>> {

@@ -67,7 +67,7 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Outcome {
 
 fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
     let mut policies = print::table(&["policy", "election", "stage", "version", "valid (WIB)", "sha-256"]);
-    let mut routes = print::table(&["policy", "route", "methods", "format", "parameters"]);
+    let mut routes = print::table(&["policy", "route", "methods", "format", "codings", "parameters"]);
     let mut roles = print::table(&["policy", "role", "level", "field", "action"]);
     for policy in set.policies() {
         let (of, valid) = (policy.determination(), policy.validity());
@@ -85,6 +85,7 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
                 route.path,
                 route.methods.join(" "),
                 route.body,
+                route.codings.join(" "),
                 route.parameters.join(" "),
             ]);
         }
@@ -135,6 +136,7 @@ struct RouteReport {
     /// How the source's body is built, in words.
     body: String,
     media_types: Vec<String>,
+    codings: Vec<&'static str>,
     parameters: Vec<String>,
 }
 
@@ -201,6 +203,7 @@ impl RouteReport {
                 format: route.format().as_str(),
                 body: describe_body(route.format()),
                 media_types: route.media_types().to_vec(),
+                codings: route.codings().iter().map(|coding| coding.as_str()).collect(),
                 parameters: area.chain(others).map(str::to_owned).collect(),
             }
         });
