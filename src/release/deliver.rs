@@ -22,7 +22,7 @@ use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ReleaseId};
-use crate::ledger::{Completion, Counts, FieldCount, Outcome};
+use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
 use crate::redact::{Redacted, Redactor};
 use crate::upstream::UpstreamError;
@@ -42,6 +42,8 @@ const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 enum Broken {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error("the ledger granted no more")]
+    Ledger(#[from] LedgerError),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -66,6 +68,7 @@ impl Broken {
     fn code(&self) -> &'static str {
         match self {
             Self::Source(error) => error.code(),
+            Self::Ledger(_) => "grant_failed",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -240,6 +243,7 @@ impl Delivery {
     }
 
     async fn send(&mut self, ready: Redacted) -> Result<(), Broken> {
+        self.copy.release.open.allow(ready.len()).await?;
         let limit = self.stall_timeout;
         let place = match timeout(limit, self.sender.reserve()).await {
             Ok(Ok(place)) => place,

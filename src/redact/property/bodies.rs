@@ -163,7 +163,9 @@ fn check_text(plan: &MaskPlan, records: &Records, output: &str) {
                 }
             }
         }
-        (Records::Array | Records::Envelope { .. } | Records::Columns { .. }, _) => panic!("of another shape"),
+        (Records::Array | Records::Envelope { .. } | Records::Columns { .. }, _) => {
+            panic!("of another shape")
+        }
     }
 }
 

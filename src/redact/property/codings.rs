@@ -30,7 +30,10 @@ pub fn codings(data: &[u8]) -> bool {
             assert_eq!(check(coding, &coded, &mut dice), (text.clone(), Ok(())));
             let (begun, verdict) = check(coding, &coded[..dice.below(coded.len())], &mut dice);
             // Where the first of two parts ends the body may end too.
-            assert!(verdict == Err(Problem::Truncated) || (verdict.is_ok() && begun == body), "half a body is whole");
+            assert!(
+                verdict == Err(Problem::Truncated) || (verdict.is_ok() && begun == body),
+                "half a body is whole"
+            );
             assert!(text.starts_with(&begun));
             true
         }

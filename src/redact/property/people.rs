@@ -70,9 +70,10 @@ impl Person {
 /// Such a body proves nothing: a part of a number that the source sends as one is out of the sweep's reach.
 pub(super) fn tells_by_itself(text: &[u8]) -> bool {
     let text = super::super::harness::plain(&String::from_utf8_lossy(text).replace("\\/", "/"));
-    PEOPLE.iter().flat_map(|person| [person.nik, person.nkk]).any(|number| {
-        (0..=number.len() - 8).any(|from| text.contains(&number[from..from + 8]))
-    })
+    PEOPLE
+        .iter()
+        .flat_map(|person| [person.nik, person.nkk])
+        .any(|number| (0..=number.len() - 8).any(|from| text.contains(&number[from..from + 8])))
 }
 
 #[cfg(test)]

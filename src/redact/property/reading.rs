@@ -116,7 +116,10 @@ fn check_object(allowed: &[(&[Step], &FieldPath, bool)], object: &Tree) {
                 match value {
                     Tree::Null => {}
                     Tree::Array(items) if *is_list => {
-                        items.iter().filter(|item| **item != Tree::Null).for_each(|item| check_object(&inner, item));
+                        items
+                            .iter()
+                            .filter(|item| **item != Tree::Null)
+                            .for_each(|item| check_object(&inner, item));
                     }
                     _ if !is_list => check_object(&inner, value),
                     _ => panic!("no array of objects where the path has one"),
