@@ -101,6 +101,20 @@ impl Outcome {
     }
 }
 
+/// What was counted of one field in the rows handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FieldCount {
+    /// Values that an action was carried out on.
+    #[serde(with = "wide")]
+    pub changed: u64,
+    /// Finds of the sweep.
+    #[serde(with = "wide")]
+    pub swept: u64,
+    /// Values that the action could not read and hid whole.
+    #[serde(with = "wide")]
+    pub unreadable: u64,
+}
+
 /// How a release ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {
@@ -126,6 +140,14 @@ pub struct Completion {
     pub first_byte_ms: Option<u64>,
     #[serde(with = "wide_option")]
     pub last_byte_ms: Option<u64>,
+    /// Values that an action could not read and hid whole.
+    #[serde(with = "wide")]
+    pub unreadable: u64,
+    /// Names without a rule that look like one with a rule.
+    #[serde(with = "wide")]
+    pub near_misses: u64,
+    /// Name in the source, and what was counted of it, of every field with a count.
+    pub fields: Vec<(String, FieldCount)>,
 }
 
 /// `release.complete`: durable before the last chunk.

@@ -207,7 +207,8 @@ pub(super) mod hex32 {
 #[cfg(test)]
 mod tests {
     use super::super::entry::{
-        Cause, Closed, Completion, Genesis, Outcome, Reconciled, Refusal, ReplicaStart, Resumed, Started,
+        Cause, Closed, Completion, FieldCount, Genesis, Outcome, Reconciled, Refusal, ReplicaStart, Resumed,
+        Started,
     };
     use super::*;
     use crate::domain::{Digest, Party, ReleaseId};
@@ -263,6 +264,12 @@ mod tests {
             body_sha256: digest,
             first_byte_ms: Some(u64::MAX),
             last_byte_ms: None,
+            unreadable: 2,
+            near_misses: u64::MAX,
+            fields: vec![
+                ("alamat.jalan".to_owned(), FieldCount { changed: 3, swept: 0, unreadable: 1 << 54 }),
+                ("nama".to_owned(), FieldCount { changed: 0, swept: u64::MAX, unreadable: 0 }),
+            ],
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),

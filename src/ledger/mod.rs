@@ -44,12 +44,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
-pub use entry::{Completion, Entry, Intent, Outcome, Refusal, ReplicaStart};
+pub use entry::{Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};
 pub use reader::{LedgerReader, Query, Record};
 pub use receipt::{Proven, Receipt};
-pub use release::{Closing, OpenRelease};
+pub use release::{Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
 
 use anchor::Anchor;
 use book::Book;

@@ -13,12 +13,44 @@ use std::time::Duration;
 use tokio::sync::mpsc::OwnedPermit;
 use tokio::sync::oneshot;
 
-use super::entry::{Closed, Completion, Entry, Outcome};
+use super::entry::{Closed, Completion, Entry, FieldCount, Outcome};
 use super::error::LedgerError;
 use super::stamper::Stamper;
 use super::writer::{Append, Gauge, Message, Then};
 use crate::domain::ReleaseId;
 use crate::domain::digest::Hasher;
+
+/// What a completion says of the rows: how many were read from the source, and of those handed over what was
+/// counted of their values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub rows_withheld: u64,
+    pub swept: u64,
+    pub unreadable: u64,
+    pub near_misses: u64,
+    /// By the names of the source; also those of which nothing was counted.
+    pub fields: Vec<(String, FieldCount)>,
+}
+
+/// Most fields that a completion lists by name, so that it always finds room in an entry.
+pub const FIELDS_LISTED_MAX: usize = 64;
+/// Stands for all further fields together. No field has this name.
+pub const FURTHER_FIELDS: &str = "*";
+
+/// The fields of which anything was counted.
+fn listed(fields: &[(String, FieldCount)]) -> Vec<(String, FieldCount)> {
+    let mut counted = fields.iter().filter(|(_, count)| *count != FieldCount::default());
+    let mut listed: Vec<_> = counted.by_ref().take(FIELDS_LISTED_MAX).cloned().collect();
+    let further = counted.map(|(_, count)| *count).reduce(|sum, count| FieldCount {
+        changed: sum.changed + count.changed,
+        swept: sum.swept + count.swept,
+        unreadable: sum.unreadable + count.unreadable,
+    });
+    listed.extend(further.map(|sum| (FURTHER_FIELDS.to_owned(), sum)));
+    listed
+}
 
 /// A release whose intent is durable. Counts what is handed over; see [`OpenRelease::sent`].
 pub struct OpenRelease {
@@ -27,10 +59,7 @@ pub struct OpenRelease {
     /// Whether the one who asked has it; until then nothing can have been sent.
     delivered: bool,
     status: u16,
-    rows_in: u64,
-    rows_out: u64,
-    rows_withheld: u64,
-    swept: u64,
+    counts: Counts,
     bytes: u64,
     body: Hasher,
     first_byte_ms: Option<u64>,
@@ -55,10 +84,7 @@ impl OpenRelease {
             index: 0,
             delivered: false,
             status: 0,
-            rows_in: 0,
-            rows_out: 0,
-            rows_withheld: 0,
-            swept: 0,
+            counts: Counts::default(),
             bytes: 0,
             body: Hasher::default(),
             first_byte_ms: None,
@@ -96,28 +122,35 @@ impl OpenRelease {
         self.last_byte_ms = Some(now_ms);
     }
 
-    /// The rows so far: read from the source, handed over, withheld; and values the sweep hid.
-    pub fn rows(&mut self, read: u64, handed_over: u64, withheld: u64, swept: u64) {
-        self.rows_in = read;
-        self.rows_out = handed_over;
-        self.rows_withheld = withheld;
-        self.swept = swept;
+    /// What was counted until now, in place of what was said before.
+    pub fn counted(&mut self, counts: Counts) {
+        self.counts = counts;
+    }
+
+    /// Rows were read, and perhaps withheld, since the last ones were handed over.
+    pub fn read(&mut self, rows_in: u64, rows_withheld: u64) {
+        self.counts.rows_in = rows_in;
+        self.counts.rows_withheld = rows_withheld;
     }
 
     /// The account so far, as it would be closed with.
     pub fn account(&self, outcome: Outcome, cause: Option<&str>) -> Completion {
+        let counts = &self.counts;
         Completion {
             outcome,
             cause: cause.map(str::to_owned),
             status: self.status,
-            rows_in: self.rows_in,
-            rows_out: self.rows_out,
-            rows_withheld: self.rows_withheld,
-            swept: self.swept,
+            rows_in: counts.rows_in,
+            rows_out: counts.rows_out,
+            rows_withheld: counts.rows_withheld,
+            swept: counts.swept,
             bytes: self.bytes,
             body_sha256: self.body.digest(),
             first_byte_ms: self.first_byte_ms,
             last_byte_ms: self.last_byte_ms,
+            unreadable: counts.unreadable,
+            near_misses: counts.near_misses,
+            fields: listed(&counts.fields),
         }
     }
 

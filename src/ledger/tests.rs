@@ -133,7 +133,7 @@ async fn a_release_is_durable_when_opened_and_when_closed() {
     assert_eq!(release.index(), 2);
     release.answered(200);
     release.sent(b"nama,nik\n");
-    release.rows(1, 1, 0, 0);
+    release.counted(Counts { rows_in: 1, rows_out: 1, ..Counts::default() });
     let account = release.account(Outcome::Complete, None);
     let index = release.close(account).await.unwrap();
     let last = all(directory.path()).pop().unwrap();
@@ -146,11 +146,31 @@ async fn a_release_is_durable_when_opened_and_when_closed() {
 }
 
 #[tokio::test]
+async fn fields_without_counts_are_left_out_and_further_ones_are_counted_together() {
+    let (directory, signer) = new_ledger();
+    let ledger = open(directory.path(), &signer).unwrap();
+    let mut release = ledger.open_release(intent(1)).await.unwrap();
+    let longest = |number: usize| format!("{number:a<64}{}", format!("{:a<64}[].", "").repeat(8));
+    let count = |changed| FieldCount { changed, swept: 1 << 60, unreadable: 1 << 60 };
+    let mut fields = vec![("tanpa".to_owned(), FieldCount::default())];
+    fields.extend((0..FIELDS_LISTED_MAX + 3).map(|number| (longest(number), count(number as u64))));
+    release.counted(Counts { fields: fields.clone(), ..Counts::default() });
+    let account = release.account(Outcome::Complete, None);
+    let listed = FIELDS_LISTED_MAX as u64;
+    let further = FieldCount { changed: 3 * listed + 3, swept: 3 << 60, unreadable: 3 << 60 };
+    assert_eq!(account.fields[..FIELDS_LISTED_MAX], fields[1..=FIELDS_LISTED_MAX]);
+    assert_eq!(account.fields[FIELDS_LISTED_MAX..], [(FURTHER_FIELDS.to_owned(), further)]);
+    release.close(account).await.expect("the entry has room for them");
+    ledger.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_dropped_release_is_recorded_as_aborted() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
     let mut release = ledger.open_release(intent(1)).await.unwrap();
     release.sent(b"four");
+    release.counted(Counts { rows_out: 1, unreadable: 2, ..Counts::default() });
     drop(release);
     ledger.shut_down().await;
     let last = all(directory.path()).pop().unwrap();
@@ -158,6 +178,7 @@ async fn a_dropped_release_is_recorded_as_aborted() {
     assert_eq!(closed.completion.outcome, Outcome::Aborted);
     assert_eq!(closed.completion.cause.as_deref(), Some("requester_left"));
     assert_eq!(closed.completion.bytes, 4);
+    assert_eq!((closed.completion.rows_out, closed.completion.unreadable), (1, 2));
 }
 
 #[tokio::test]
