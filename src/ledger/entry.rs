@@ -158,6 +158,22 @@ pub struct Completion {
     pub coded_bytes: Option<u64>,
 }
 
+/// `release.grant`: durable before bytes past the old ceiling leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// Of all that leaves, at most this much does before the next grant.
+    #[serde(with = "wide")]
+    pub ceiling_bytes: u64,
+    /// What was given to the connection until now, and its digest.
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
+}
+
 /// `release.complete`: durable before the last chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
@@ -167,6 +183,26 @@ pub struct Closed {
     pub intent: u64,
     #[serde(flatten)]
     pub completion: Completion,
+}
+
+/// `release.ack`: what the recipient says it holds; durable before it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// The token's `sub` and `client_id`.
+    pub requester: String,
+    pub client_id: String,
+    #[serde(with = "wide")]
+    pub rows: u64,
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
+    /// Whether the copy was complete and all three are what its account says.
+    #[serde(rename = "match")]
+    pub is_match: bool,
 }
 
 /// `release.refused`: best effort, since only intents gate data.
@@ -220,6 +256,8 @@ pub enum Entry {
     ReplicaStart(Started),
     ReplicaResumed(Resumed),
     Intent(Box<Intent>),
+    Grant(Box<Grant>),
+    Ack(Box<Ack>),
     Complete(Box<Closed>),
     Refused(Box<Refusal>),
     Reconciled(Reconciled),
@@ -227,12 +265,14 @@ pub enum Entry {
 
 impl Entry {
     /// All types this program knows.
-    pub const KINDS: [&str; 7] = [
+    pub const KINDS: [&str; 9] = [
         "log.genesis",
         "replica.start",
         "replica.resumed",
         "release.intent",
+        "release.grant",
         "release.complete",
+        "release.ack",
         "release.refused",
         "release.reconciled",
     ];
@@ -244,17 +284,21 @@ impl Entry {
             Self::ReplicaStart(_) => "replica.start",
             Self::ReplicaResumed(_) => "replica.resumed",
             Self::Intent(_) => "release.intent",
+            Self::Grant(_) => "release.grant",
+            Self::Ack(_) => "release.ack",
             Self::Complete(_) => "release.complete",
             Self::Refused(_) => "release.refused",
             Self::Reconciled(_) => "release.reconciled",
         }
     }
 
-    /// The release this entry opens, and the intent it closes.
+    /// The release this entry opens, closes or speaks of.
     pub fn release(&self) -> Option<ReleaseId> {
         match self {
             Self::Intent(own) => Some(own.release),
+            Self::Grant(own) => Some(own.release),
             Self::Complete(own) => Some(own.release),
+            Self::Ack(own) => Some(own.release),
             Self::Reconciled(own) => Some(own.release),
             Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Refused(_) => None,
         }
@@ -294,7 +338,8 @@ impl Entry {
                 card.outcome = Some("refused");
                 card.code = Some(own.code.clone());
             }
-            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) => {}
+            Self::Ack(own) => card.outcome = Some(if own.is_match { "match" } else { "mismatch" }),
+            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Grant(_) => {}
         }
         card
     }

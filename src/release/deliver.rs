@@ -24,7 +24,7 @@ use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ContentCoding, Format, ReleaseId};
-use crate::ledger::{Completion, Counts, FieldCount, Outcome};
+use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
 use crate::redact::{EncodeError, Encoder, Redacted, Redactor};
 use crate::upstream::UpstreamError;
@@ -46,6 +46,8 @@ enum Broken {
     Source(#[from] SourceError),
     #[error(transparent)]
     Coding(#[from] EncodeError),
+    #[error("the ledger granted no more")]
+    Ledger(#[from] LedgerError),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -71,6 +73,7 @@ impl Broken {
         match self {
             Self::Source(error) => error.code(),
             Self::Coding(_) => "coding_failed",
+            Self::Ledger(_) => "grant_failed",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -277,6 +280,7 @@ impl Delivery {
     }
 
     async fn send(&mut self, ready: Redacted, encoder: &mut Encoder) -> Result<(), Broken> {
+        self.copy.release.open.allow(ready.len()).await?;
         let limit = self.stall_timeout;
         let place = match timeout(limit, self.sender.reserve()).await {
             Ok(Ok(place)) => place,

@@ -5,6 +5,7 @@
 //! only after its completion is durable.
 
 mod accept;
+mod ack;
 mod ask;
 mod body;
 mod deliver;
