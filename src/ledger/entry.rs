@@ -74,7 +74,8 @@ pub struct Intent {
     /// Digest of path and parameters with a salt.
     #[serde(with = "hex32")]
     pub ask_digest: [u8; 32],
-    pub media_type: String,
+    /// Form of the copy; none where the source's answer decides.
+    pub media_type: Option<String>,
     /// At most this much leaves before the next grant; none: no bound was set.
     #[serde(with = "wide_option")]
     pub ceiling_bytes: Option<u64>,
@@ -132,7 +133,7 @@ pub struct Completion {
     /// Values the sweep hid.
     #[serde(with = "wide")]
     pub swept: u64,
-    /// Bytes given to the connection: an upper bound on what arrived.
+    /// Bytes given to the connection, before they were coded: an upper bound on what arrived.
     #[serde(with = "wide")]
     pub bytes: u64,
     pub body_sha256: Digest,
@@ -148,6 +149,13 @@ pub struct Completion {
     pub near_misses: u64,
     /// Name in the source, and what was counted of it, of every field with a count.
     pub fields: Vec<(String, FieldCount)>,
+    /// Form of the copy; none where no copy was begun.
+    pub media_type: Option<String>,
+    /// The coding it left in; none: it left as it is.
+    pub coding: Option<String>,
+    /// Coded bytes given to the connection.
+    #[serde(with = "wide_option")]
+    pub coded_bytes: Option<u64>,
 }
 
 /// `release.grant`: durable before bytes past the old ceiling leave.

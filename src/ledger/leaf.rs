@@ -274,6 +274,9 @@ mod tests {
                 ("alamat.jalan".to_owned(), FieldCount { changed: 3, swept: 0, unreadable: 1 << 54 }),
                 ("nama".to_owned(), FieldCount { changed: 0, swept: u64::MAX, unreadable: 0 }),
             ],
+            media_type: Some("text/csv".to_owned()),
+            coding: Some("br".to_owned()),
+            coded_bytes: Some(u64::MAX),
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),

@@ -73,6 +73,9 @@ pub struct OpenRelease {
     /// Whether the one who asked has it; until then nothing can have been sent.
     delivered: bool,
     status: u16,
+    media_type: Option<&'static str>,
+    /// The coding, and how many coded bytes there are so far.
+    coded: Option<(&'static str, u64)>,
     counts: Counts,
     bytes: u64,
     body: Hasher,
@@ -107,6 +110,8 @@ impl OpenRelease {
             index: 0,
             delivered: false,
             status: 0,
+            media_type: None,
+            coded: None,
             counts: Counts::default(),
             bytes: 0,
             body: Hasher::default(),
@@ -181,7 +186,21 @@ impl OpenRelease {
         Ok(Raise { ceiling, answer })
     }
 
-    /// These bytes of the body are handed to the connection now. [`OpenRelease::allow`] has allowed them.
+    /// The media type of the copy that is begun now, and the coding it leaves in.
+    pub fn begun(&mut self, media_type: &'static str, coding: Option<&'static str>) {
+        self.media_type = Some(media_type);
+        self.coded = coding.map(|coding| (coding, 0));
+    }
+
+    /// So many coded bytes are handed to the connection now.
+    pub fn coded(&mut self, bytes: u64) {
+        if let Some((_, so_far)) = &mut self.coded {
+            *so_far += bytes;
+        }
+    }
+
+    /// These bytes of the body are handed to the connection now, coded or as they are.
+    /// [`OpenRelease::allow`] has allowed them.
     pub fn sent(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -222,6 +241,9 @@ impl OpenRelease {
             unreadable: counts.unreadable,
             near_misses: counts.near_misses,
             fields: listed(&counts.fields),
+            media_type: self.media_type.map(str::to_owned),
+            coding: self.coded.map(|(coding, _)| coding.to_owned()),
+            coded_bytes: self.coded.map(|(_, bytes)| bytes),
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn intent(number: u64) -> Intent {
         policy: "partai".to_owned(),
         policy_digest: Digest::of(b"policy"),
         ask_digest: [7; 32],
-        media_type: "text/csv".to_owned(),
+        media_type: Some("text/csv".to_owned()),
         ceiling_bytes: Some(8 << 20),
     }
 }

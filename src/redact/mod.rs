@@ -29,8 +29,10 @@ mod cells;
 mod coding;
 mod columnar;
 mod csv;
+mod encode;
 mod error;
 mod fields;
+mod fpe;
 mod ganda;
 mod guess;
 mod gzip;
@@ -50,6 +52,7 @@ mod sweep;
 mod values;
 
 pub use coding::Coding;
+pub use encode::{EncodeError, Encoder};
 pub use error::{Problem, RedactError};
 pub use fields::FieldTally;
 

@@ -149,7 +149,7 @@ fn shown(action: &Action, text: Option<&str>, is_text: bool) -> Option<String> {
             .filter(|_| is_text)
             .and_then(|birth| at.since((jiff::Unit::Year, birth)).ok())
             .map(|age| age.get_years().to_string()),
-        (Action::Keep | Action::Drop | Action::Token, Some(_)) => unreachable!("not of the other actions"),
+        (Action::Keep | Action::Drop | Action::Token | Action::Fpe, Some(_)) => unreachable!("not of these"),
     }
 }
 

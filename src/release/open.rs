@@ -73,7 +73,7 @@ impl Path {
             policy: grant.policy().name.clone(),
             policy_digest: grant.policy().digest,
             ask_digest: master.ask_digest(&release, &grant.ask().path_and_query()).0,
-            media_type: grant.plan().format.media_type().to_owned(),
+            media_type: grant.format().map(|format| format.media_type().to_owned()),
             ceiling_bytes: Some(CEILING_STEP_BYTES),
         };
         let (route, wilayah) = (intent.route.clone(), intent.wilayah);
