@@ -96,6 +96,7 @@ impl Cells {
         self.look(written, cell, formulas, tally)
     }
 
+    /// Looks for runs and formulas in a cell as it was written. Patterns would find the quotes round it.
     pub fn look(
         &mut self,
         written: &[u8],
@@ -115,7 +116,7 @@ impl Cells {
             return Stop::bad(cell.start, Problem::InvalidUtf8);
         };
         self.fresh.clear();
-        let runs = self.sweeper.cover(text, &mut self.fresh);
+        let runs = sweep::cover(text, &mut self.fresh);
         if runs > 0 && self.sweeper.aborts() {
             return Stop::bad(cell.start, Problem::SweepFound);
         }

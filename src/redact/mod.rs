@@ -213,6 +213,4 @@ mod families;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod structures;

@@ -110,7 +110,7 @@ fn write_covered(text: &str, finds: &[Range<usize>], runs: &[Range<usize>], to: 
 
 /// Covers the runs in `text`, appending all of it to `to`; returns how many runs there were. Without one
 /// `to` is left as it was.
-fn cover(text: &str, to: &mut Vec<u8>) -> u64 {
+pub(super) fn cover(text: &str, to: &mut Vec<u8>) -> u64 {
     let mut runs = 0;
     let mut written = 0;
     each_run(text, |run| {
