@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ledger;
 pub mod policy;
 pub mod redact;
+pub mod register;
 pub mod release;
 pub mod server;
 pub mod store;

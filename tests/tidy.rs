@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Each module of `src/` and those of `crate::` it may name.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("document", &[]),
     ("telemetry", &[]),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("admission", &["domain"]),
     ("demo", &["domain", "identity"]),
     ("policy", &["domain", "document", "identity"]),
+    ("register", &["domain", "document"]),
     ("ledger", &["domain", "store"]),
     ("release", &["domain", "admission", "identity", "policy", "ledger", "upstream", "redact"]),
     ("server", &["domain", "admission", "release", "telemetry"]),
@@ -55,6 +56,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "telemetry",
             "config",
             "demo",
+            "register",
             "store",
         ],
     ),

@@ -168,6 +168,7 @@ impl Facts<'_> {
         let program =
             quoted(&std::env::current_exe().map_or_else(|_| "salinan".to_owned(), |path| shown(&path)));
         let ledger = quoted(&shown(&self.site.ledger()));
+        let register = quoted(&shown(&self.site.register()));
         let own = |suffix: &str| format!("/dpt/{OWN}.{suffix}");
         let steps = [
             (
@@ -202,6 +203,7 @@ impl Facts<'_> {
                 vec![
                     format!("{program} log verify --dir {ledger}"),
                     format!("{program} log query --dir {ledger}"),
+                    format!("{program} log due --dir {ledger} --register {register}"),
                 ],
             ),
         ];

@@ -131,6 +131,7 @@ async fn answer(roll: Arc<Roll>, request: Request<Incoming>) -> Result<Answer, I
     let writer = match ask.method() {
         Method::Get => Some(RowWriter::new(&roll, numbers, shape)),
         Method::Head => None,
+        Method::Post => return Ok(refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")),
     };
     let body = RowBody { writer, buffer: BytesMut::new(), left: length };
     let mut response = Response::new(Either::Left(body));

@@ -16,7 +16,7 @@ use rcgen::{
 };
 use thiserror::Error;
 
-use crate::domain::{Clock, Digest, Level, Party, Random, ReleaseId, Role, Wilayah};
+use crate::domain::{Clock, Digest, Level, Party, Random, ReleaseId, Role, Wilayah, day_in_wib};
 use crate::identity::{Algorithm, Claims, SigningKey};
 
 /// The name of the demo's ledger.
@@ -71,6 +71,7 @@ impl Site {
         site.make_signing_key()?;
         site.make_master_key(random)?;
         site.place_policies()?;
+        site.place_register(clock)?;
         Ok(site)
     }
 
@@ -213,6 +214,30 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Who is owed a copy of the made-up list, as if it had been determined three days ago.
+    fn place_register(&self, clock: &dyn Clock) -> Result<(), SiteError> {
+        let path = self.register();
+        if path.exists() {
+            return Ok(());
+        }
+        let determined = day_in_wib(clock.unix_ms().saturating_sub(3 * 86_400_000));
+        let text = format!(
+            "# What `salinan log due` compares with the ledger: see docs/register.md.\n\
+             [register]\nelection = \"pemilu-2024\"\nstage = \"dpt\"\nversion = \"1\"\n\
+             legal_basis = \"UU 7/2017 Pasal 208 ayat (5)\"\ndays = 7\ncounting = \"calendar\"\n\n\
+             [[party]]\nnumber = 7\nname = \"Partai Contoh Tujuh\"\n\n\
+             [[party]]\nnumber = 8\nname = \"Partai Contoh Delapan\"\n\n\
+             [[area]]\nwilayah = \"9901\"\nname = \"Kabupaten Contoh\"\ndetermined = \"{determined}\"\n\n\
+             [[area]]\nwilayah = \"990101\"\nname = \"Kecamatan Contoh\"\n\n\
+             [[area]]\nwilayah = \"9902\"\nname = \"Kota Contoh\"\n",
+        );
+        write(&path, text.as_bytes(), PUBLIC)
+    }
+
+    pub fn register(&self) -> PathBuf {
+        self.file("register.toml")
     }
 
     pub fn policies(&self) -> PathBuf {

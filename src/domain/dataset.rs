@@ -37,6 +37,18 @@ pub enum Stage {
     Dpthp3,
 }
 
+impl Stage {
+    /// Every stage with its word in policy files and registers.
+    pub const WORDS: [(&'static str, Self); 6] = [
+        ("dps", Self::Dps),
+        ("dpshp", Self::Dpshp),
+        ("dpt", Self::Dpt),
+        ("dpthp-1", Self::Dpthp1),
+        ("dpthp-2", Self::Dpthp2),
+        ("dpthp-3", Self::Dpthp3),
+    ];
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

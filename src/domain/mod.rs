@@ -20,7 +20,7 @@ mod text;
 pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};
-pub use clock::{Clock, SystemClock, TestClock};
+pub use clock::{Clock, SystemClock, TestClock, day_in_wib, end_in_wib};
 pub use dataset::{Dataset, Determination, Stage};
 pub use digest::Digest;
 pub use field::{FieldName, FieldNameError, FieldPath, FieldPathError, Step};

@@ -101,6 +101,20 @@ impl Outcome {
     }
 }
 
+/// What was counted of one field in the rows handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FieldCount {
+    /// Values that an action was carried out on.
+    #[serde(with = "wide")]
+    pub changed: u64,
+    /// Finds of the sweep.
+    #[serde(with = "wide")]
+    pub swept: u64,
+    /// Values that the action could not read and hid whole.
+    #[serde(with = "wide")]
+    pub unreadable: u64,
+}
+
 /// How a release ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {
@@ -126,6 +140,30 @@ pub struct Completion {
     pub first_byte_ms: Option<u64>,
     #[serde(with = "wide_option")]
     pub last_byte_ms: Option<u64>,
+    /// Values that an action could not read and hid whole.
+    #[serde(with = "wide")]
+    pub unreadable: u64,
+    /// Names without a rule that look like one with a rule.
+    #[serde(with = "wide")]
+    pub near_misses: u64,
+    /// Name in the source, and what was counted of it, of every field with a count.
+    pub fields: Vec<(String, FieldCount)>,
+}
+
+/// `release.grant`: durable before bytes past the old ceiling leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// Of all that leaves, at most this much does before the next grant.
+    #[serde(with = "wide")]
+    pub ceiling_bytes: u64,
+    /// What was given to the connection until now, and its digest.
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
 }
 
 /// `release.complete`: durable before the last chunk.
@@ -137,6 +175,26 @@ pub struct Closed {
     pub intent: u64,
     #[serde(flatten)]
     pub completion: Completion,
+}
+
+/// `release.ack`: what the recipient says it holds; durable before it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// The token's `sub` and `client_id`.
+    pub requester: String,
+    pub client_id: String,
+    #[serde(with = "wide")]
+    pub rows: u64,
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
+    /// Whether the copy was complete and all three are what its account says.
+    #[serde(rename = "match")]
+    pub is_match: bool,
 }
 
 /// `release.refused`: best effort, since only intents gate data.
@@ -190,6 +248,8 @@ pub enum Entry {
     ReplicaStart(Started),
     ReplicaResumed(Resumed),
     Intent(Box<Intent>),
+    Grant(Box<Grant>),
+    Ack(Box<Ack>),
     Complete(Box<Closed>),
     Refused(Box<Refusal>),
     Reconciled(Reconciled),
@@ -197,12 +257,14 @@ pub enum Entry {
 
 impl Entry {
     /// All types this program knows.
-    pub const KINDS: [&str; 7] = [
+    pub const KINDS: [&str; 9] = [
         "log.genesis",
         "replica.start",
         "replica.resumed",
         "release.intent",
+        "release.grant",
         "release.complete",
+        "release.ack",
         "release.refused",
         "release.reconciled",
     ];
@@ -214,17 +276,21 @@ impl Entry {
             Self::ReplicaStart(_) => "replica.start",
             Self::ReplicaResumed(_) => "replica.resumed",
             Self::Intent(_) => "release.intent",
+            Self::Grant(_) => "release.grant",
+            Self::Ack(_) => "release.ack",
             Self::Complete(_) => "release.complete",
             Self::Refused(_) => "release.refused",
             Self::Reconciled(_) => "release.reconciled",
         }
     }
 
-    /// The release this entry opens, and the intent it closes.
+    /// The release this entry opens, closes or speaks of.
     pub fn release(&self) -> Option<ReleaseId> {
         match self {
             Self::Intent(own) => Some(own.release),
+            Self::Grant(own) => Some(own.release),
             Self::Complete(own) => Some(own.release),
+            Self::Ack(own) => Some(own.release),
             Self::Reconciled(own) => Some(own.release),
             Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Refused(_) => None,
         }
@@ -264,7 +330,8 @@ impl Entry {
                 card.outcome = Some("refused");
                 card.code = Some(own.code.clone());
             }
-            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) => {}
+            Self::Ack(own) => card.outcome = Some(if own.is_match { "match" } else { "mismatch" }),
+            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Grant(_) => {}
         }
         card
     }

@@ -3,6 +3,9 @@
 //! What was opened is closed, whichever way we leave: the place in the writer's queue for the closing entry is
 //! reserved at opening, so closing needs no await and cannot find the queue full; and a release that is merely
 //! dropped closes itself as aborted, with what was counted until then.
+//!
+//! Bytes leave up to a ceiling that the ledger holds. Half a step before it the next grant is asked for, so that a
+//! copy seldom waits; after a crash the ceiling bounds what can have left.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,15 +13,58 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::timeout;
 
-use super::entry::{Closed, Completion, Entry, Outcome};
+use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
 use super::error::LedgerError;
 use super::stamper::Stamper;
 use super::writer::{Append, Gauge, Message, Then};
 use crate::domain::ReleaseId;
 use crate::domain::digest::Hasher;
+
+/// What a completion says of the rows: how many were read from the source, and of those handed over what was
+/// counted of their values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub rows_withheld: u64,
+    pub swept: u64,
+    pub unreadable: u64,
+    pub near_misses: u64,
+    /// By the names of the source; also those of which nothing was counted.
+    pub fields: Vec<(String, FieldCount)>,
+}
+
+/// Most fields that a completion lists by name, so that it always finds room in an entry.
+pub const FIELDS_LISTED_MAX: usize = 64;
+/// Stands for all further fields together. No field has this name.
+pub const FURTHER_FIELDS: &str = "*";
+
+/// The fields of which anything was counted.
+fn listed(fields: &[(String, FieldCount)]) -> Vec<(String, FieldCount)> {
+    let mut counted = fields.iter().filter(|(_, count)| *count != FieldCount::default());
+    let mut listed: Vec<_> = counted.by_ref().take(FIELDS_LISTED_MAX).cloned().collect();
+    let further = counted.map(|(_, count)| *count).reduce(|sum, count| FieldCount {
+        changed: sum.changed + count.changed,
+        swept: sum.swept + count.swept,
+        unreadable: sum.unreadable + count.unreadable,
+    });
+    listed.extend(further.map(|sum| (FURTHER_FIELDS.to_owned(), sum)));
+    listed
+}
+
+/// Bytes by which a ceiling is raised, and the first one of each release.
+pub const CEILING_STEP_BYTES: u64 = 8 << 20;
+
+/// A grant that is on its way to the disk.
+struct Raise {
+    ceiling: u64,
+    answer: oneshot::Receiver<Result<u64, LedgerError>>,
+}
 
 /// A release whose intent is durable. Counts what is handed over; see [`OpenRelease::sent`].
 pub struct OpenRelease {
@@ -27,14 +73,15 @@ pub struct OpenRelease {
     /// Whether the one who asked has it; until then nothing can have been sent.
     delivered: bool,
     status: u16,
-    rows_in: u64,
-    rows_out: u64,
-    rows_withheld: u64,
-    swept: u64,
+    counts: Counts,
     bytes: u64,
     body: Hasher,
     first_byte_ms: Option<u64>,
     last_byte_ms: Option<u64>,
+    /// At most so many bytes may be handed over in all.
+    ceiling: u64,
+    raise: Option<Raise>,
+    queue: mpsc::Sender<Message>,
     /// The reserved place in the queue; gone once the closing entry is on its way.
     place: Option<OwnedPermit<Message>>,
     stamper: Arc<Stamper>,
@@ -45,6 +92,8 @@ pub struct OpenRelease {
 impl OpenRelease {
     pub(super) fn new(
         id: ReleaseId,
+        ceiling: u64,
+        queue: mpsc::Sender<Message>,
         place: OwnedPermit<Message>,
         stamper: Arc<Stamper>,
         gauge: Arc<Gauge>,
@@ -52,13 +101,13 @@ impl OpenRelease {
     ) -> Self {
         Self {
             id,
+            ceiling,
+            raise: None,
+            queue,
             index: 0,
             delivered: false,
             status: 0,
-            rows_in: 0,
-            rows_out: 0,
-            rows_withheld: 0,
-            swept: 0,
+            counts: Counts::default(),
             bytes: 0,
             body: Hasher::default(),
             first_byte_ms: None,
@@ -84,7 +133,55 @@ impl OpenRelease {
         self.status = status;
     }
 
-    /// These bytes of the body are handed to the connection now.
+    /// Waits until so many more bytes may be handed over: the grant that covers them is durable then.
+    pub async fn allow(&mut self, more: usize) -> Result<(), LedgerError> {
+        let after = self.bytes + more as u64;
+        if let Some(raise) = &mut self.raise {
+            match raise.answer.try_recv() {
+                Ok(durable) => {
+                    durable?;
+                    self.ceiling = raise.ceiling;
+                    self.raise = None;
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Closed) => return Err(LedgerError::ShutDown),
+            }
+        }
+        if self.raise.is_none() && after + CEILING_STEP_BYTES / 2 > self.ceiling {
+            self.raise = Some(self.ask_grant(after).await?);
+        }
+        while after > self.ceiling {
+            let raise = match self.raise.take() {
+                Some(raise) => raise,
+                None => self.ask_grant(after).await?,
+            };
+            wait(raise.answer, self.deadline).await?;
+            self.ceiling = raise.ceiling;
+        }
+        Ok(())
+    }
+
+    /// Queues a grant for bytes up to `after` and a step more. It waits its turn for a place, before which no one who
+    /// opens a release can come.
+    async fn ask_grant(&self, after: u64) -> Result<Raise, LedgerError> {
+        let place = match timeout(self.deadline, self.queue.clone().reserve_owned()).await {
+            Ok(place) => place.map_err(|_| LedgerError::ShutDown)?,
+            Err(_) => return Err(LedgerError::Deadline),
+        };
+        let ceiling = self.ceiling.max(after) + CEILING_STEP_BYTES;
+        let entry = self.stamper.write(&Entry::Grant(Box::new(Grant {
+            release: self.id,
+            intent: self.index,
+            ceiling_bytes: ceiling,
+            bytes: self.bytes,
+            body_sha256: self.body.digest(),
+        })))?;
+        let (told, answer) = oneshot::channel();
+        self.gauge.send(place, Append { entry, closes: None, then: Then::Tell(told) });
+        Ok(Raise { ceiling, answer })
+    }
+
+    /// These bytes of the body are handed to the connection now. [`OpenRelease::allow`] has allowed them.
     pub fn sent(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -96,28 +193,35 @@ impl OpenRelease {
         self.last_byte_ms = Some(now_ms);
     }
 
-    /// The rows so far: read from the source, handed over, withheld; and values the sweep hid.
-    pub fn rows(&mut self, read: u64, handed_over: u64, withheld: u64, swept: u64) {
-        self.rows_in = read;
-        self.rows_out = handed_over;
-        self.rows_withheld = withheld;
-        self.swept = swept;
+    /// What was counted until now, in place of what was said before.
+    pub fn counted(&mut self, counts: Counts) {
+        self.counts = counts;
+    }
+
+    /// Rows were read, and perhaps withheld, since the last ones were handed over.
+    pub fn read(&mut self, rows_in: u64, rows_withheld: u64) {
+        self.counts.rows_in = rows_in;
+        self.counts.rows_withheld = rows_withheld;
     }
 
     /// The account so far, as it would be closed with.
     pub fn account(&self, outcome: Outcome, cause: Option<&str>) -> Completion {
+        let counts = &self.counts;
         Completion {
             outcome,
             cause: cause.map(str::to_owned),
             status: self.status,
-            rows_in: self.rows_in,
-            rows_out: self.rows_out,
-            rows_withheld: self.rows_withheld,
-            swept: self.swept,
+            rows_in: counts.rows_in,
+            rows_out: counts.rows_out,
+            rows_withheld: counts.rows_withheld,
+            swept: counts.swept,
             bytes: self.bytes,
             body_sha256: self.body.digest(),
             first_byte_ms: self.first_byte_ms,
             last_byte_ms: self.last_byte_ms,
+            unreadable: counts.unreadable,
+            near_misses: counts.near_misses,
+            fields: listed(&counts.fields),
         }
     }
 
@@ -197,7 +301,7 @@ pub(super) async fn wait<T>(
     answer: oneshot::Receiver<Result<T, LedgerError>>,
     deadline: Duration,
 ) -> Result<T, LedgerError> {
-    match tokio::time::timeout(deadline, answer).await {
+    match timeout(deadline, answer).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(LedgerError::ShutDown),
         Err(_) => Err(LedgerError::Deadline),

@@ -133,7 +133,7 @@ async fn a_release_is_durable_when_opened_and_when_closed() {
     assert_eq!(release.index(), 2);
     release.answered(200);
     release.sent(b"nama,nik\n");
-    release.rows(1, 1, 0, 0);
+    release.counted(Counts { rows_in: 1, rows_out: 1, ..Counts::default() });
     let account = release.account(Outcome::Complete, None);
     let index = release.close(account).await.unwrap();
     let last = all(directory.path()).pop().unwrap();
@@ -146,11 +146,31 @@ async fn a_release_is_durable_when_opened_and_when_closed() {
 }
 
 #[tokio::test]
+async fn fields_without_counts_are_left_out_and_further_ones_are_counted_together() {
+    let (directory, signer) = new_ledger();
+    let ledger = open(directory.path(), &signer).unwrap();
+    let mut release = ledger.open_release(intent(1)).await.unwrap();
+    let longest = |number: usize| format!("{number:a<64}{}", format!("{:a<64}[].", "").repeat(8));
+    let count = |changed| FieldCount { changed, swept: 1 << 60, unreadable: 1 << 60 };
+    let mut fields = vec![("tanpa".to_owned(), FieldCount::default())];
+    fields.extend((0..FIELDS_LISTED_MAX + 3).map(|number| (longest(number), count(number as u64))));
+    release.counted(Counts { fields: fields.clone(), ..Counts::default() });
+    let account = release.account(Outcome::Complete, None);
+    let listed = FIELDS_LISTED_MAX as u64;
+    let further = FieldCount { changed: 3 * listed + 3, swept: 3 << 60, unreadable: 3 << 60 };
+    assert_eq!(account.fields[..FIELDS_LISTED_MAX], fields[1..=FIELDS_LISTED_MAX]);
+    assert_eq!(account.fields[FIELDS_LISTED_MAX..], [(FURTHER_FIELDS.to_owned(), further)]);
+    release.close(account).await.expect("the entry has room for them");
+    ledger.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_dropped_release_is_recorded_as_aborted() {
     let (directory, signer) = new_ledger();
     let ledger = open(directory.path(), &signer).unwrap();
     let mut release = ledger.open_release(intent(1)).await.unwrap();
     release.sent(b"four");
+    release.counted(Counts { rows_out: 1, unreadable: 2, ..Counts::default() });
     drop(release);
     ledger.shut_down().await;
     let last = all(directory.path()).pop().unwrap();
@@ -158,6 +178,7 @@ async fn a_dropped_release_is_recorded_as_aborted() {
     assert_eq!(closed.completion.outcome, Outcome::Aborted);
     assert_eq!(closed.completion.cause.as_deref(), Some("requester_left"));
     assert_eq!(closed.completion.bytes, 4);
+    assert_eq!((closed.completion.rows_out, closed.completion.unreadable), (1, 2));
 }
 
 #[tokio::test]
@@ -189,6 +210,119 @@ async fn a_release_left_open_by_a_crash_is_reconciled_by_the_next_start() {
         panic!("no start")
     };
     assert_eq!((started.head_size, started.previous_boot), (3, before.boot));
+}
+
+#[tokio::test]
+async fn bytes_past_a_ceiling_wait_until_their_grant_is_durable() {
+    let (directory, signer) = new_ledger();
+    let ledger = open(directory.path(), &signer).unwrap();
+    let mut release = ledger.open_release(intent(1)).await.unwrap();
+    let grants = || kinds(directory.path()).iter().filter(|kind| *kind == "release.grant").count();
+    let piece = vec![7; 1 << 20];
+    for megabytes in 1..=40_u64 {
+        release.allow(piece.len()).await.unwrap();
+        // The ceiling is 8 MiB and then one step beyond what each grant was asked for.
+        let stored: Vec<_> = all(directory.path());
+        let ceiling = stored.iter().rev().find_map(|entry| match Entry::read(&entry.leaf) {
+            Ok((_, Entry::Grant(grant))) => Some(grant.ceiling_bytes),
+            Ok((_, Entry::Intent(intent))) => intent.ceiling_bytes,
+            _ => None,
+        });
+        assert!(ceiling.unwrap() >= megabytes << 20, "{megabytes} MiB under a ceiling of {ceiling:?}");
+        release.sent(&piece);
+        // The grant that is asked for ahead may come at any time.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!((3..=9).contains(&grants()), "{} grants", grants());
+    // What a crash leaves now is bounded by the last of them.
+    let copy = crash(directory.path());
+    open(copy.path(), &signer).unwrap().shut_down().await;
+    let entries = all(copy.path());
+    let of = |entry: &StoredEntry| Entry::read(&entry.leaf).unwrap().1;
+    let last = entries.iter().rev().find_map(|entry| match of(entry) {
+        Entry::Grant(grant) => Some(*grant),
+        _ => None,
+    });
+    let last = last.unwrap();
+    let Entry::Reconciled(closed) = of(entries.last().unwrap()) else { panic!("not reconciled") };
+    assert_eq!((closed.bytes_min, closed.bytes_max), (last.bytes, Some(last.ceiling_bytes)));
+    assert!(last.bytes > 20 << 20 && last.bytes <= 40 << 20);
+
+    let account = release.account(Outcome::Complete, None);
+    assert_eq!(account.bytes, 40 << 20);
+    release.close(account).await.unwrap();
+    ledger.shut_down().await;
+    for ledger in [directory.path(), copy.path()] {
+        let verdict = LedgerReader::open(ledger).unwrap().verify(None, None).unwrap();
+        assert!(matches!(verdict, verify::Verdict::Sound(_)), "{verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_than_was_granted_is_a_flaw_of_the_ledger() {
+    for (bytes, is_sound) in [(8 << 20, true), ((8 << 20) + 1, false)] {
+        let (directory, signer) = new_ledger();
+        let ledger = open(directory.path(), &signer).unwrap();
+        let mut release = ledger.open_release(intent(1)).await.unwrap();
+        release.sent(&vec![7; bytes]);
+        let account = release.account(Outcome::Complete, None);
+        release.close(account).await.unwrap();
+        ledger.shut_down().await;
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
+        match verdict {
+            verify::Verdict::Sound(_) => assert!(is_sound, "{bytes}"),
+            verify::Verdict::Flawed(flaw) => {
+                assert!(!is_sound, "{bytes}: {flaw}");
+                assert_eq!((flaw.index, flaw.why), (Some(3), verify::Why::Ceiling));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_does_not_become_durable_lets_nothing_more_out() {
+    let (directory, signer) = new_ledger();
+    let mut options = LedgerOptions::new(directory.path(), signer);
+    options.append_deadline = Duration::from_millis(50);
+    let ledger = Ledger::open(options, start(), clock(), random()).unwrap();
+    let mut release = ledger.open_release(intent(1)).await.unwrap();
+    let stranger = Connection::open(directory.path().join(DATABASE_FILE)).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Up to the ceiling nobody waits.
+    release.allow(8 << 20).await.unwrap();
+    release.sent(&vec![7; 8 << 20]);
+    assert!(release.allow(1).await.is_err_and(|error| error.is_busy()));
+    stranger.execute_batch("ROLLBACK").unwrap();
+    drop(release);
+    ledger.shut_down().await;
+    let entries = all(directory.path());
+    assert_eq!(entries.last().unwrap().card.outcome.as_deref(), Some("aborted"));
+}
+
+#[tokio::test]
+async fn a_flood_of_intents_leaves_room_for_the_grants_of_open_releases() {
+    let (directory, signer) = new_ledger();
+    let mut options = LedgerOptions::new(directory.path(), signer);
+    options.queue_entries_max = 16;
+    let ledger = Ledger::open(options, start(), clock(), random()).unwrap();
+    let mut releases = Vec::new();
+    let refused = loop {
+        match ledger.open_release(intent(releases.len() as u64)).await {
+            Ok(release) => releases.push(release),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, LedgerError::QueueFull));
+    assert!(releases.len() >= 8 && !ledger.refuse(refusal()), "{} are open", releases.len());
+    for release in &mut releases {
+        release.sent(&vec![7; 8 << 20]);
+        release.allow(1).await.unwrap();
+    }
+    for release in releases {
+        let account = release.account(Outcome::Complete, None);
+        release.close(account).await.unwrap();
+    }
+    ledger.shut_down().await;
 }
 
 #[tokio::test]

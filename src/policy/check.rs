@@ -53,15 +53,6 @@ const POLICY_KEYS: &[Key] = &[
 
 const DATASETS: &[(&str, Dataset)] = &[("dpt", Dataset::Dpt)];
 
-const STAGES: &[(&str, Stage)] = &[
-    ("dps", Stage::Dps),
-    ("dpshp", Stage::Dpshp),
-    ("dpt", Stage::Dpt),
-    ("dpthp-1", Stage::Dpthp1),
-    ("dpthp-2", Stage::Dpthp2),
-    ("dpthp-3", Stage::Dpthp3),
-];
-
 pub(super) fn check(source: &Source) -> Checked {
     let mut problems = Problems::of(source);
     let mut marks = Marks::default();
@@ -119,7 +110,8 @@ fn read_head(file: &Keys<'_>, marks: &mut Marks, problems: &mut Problems<'_>) ->
     let dataset =
         keys.need_text("dataset", problems).and_then(|text| word("dataset", &text, DATASETS, problems));
     let election = read_label(&keys, "election", problems);
-    let stage = keys.need_text("stage", problems).and_then(|text| word("stage", &text, STAGES, problems));
+    let stage =
+        keys.need_text("stage", problems).and_then(|text| word("stage", &text, &Stage::WORDS, problems));
     let version = read_label(&keys, "version", problems);
     let valid = read_validity(&keys, problems);
     let legal_basis = read_free_text(&keys, "legal_basis", problems);

@@ -6,20 +6,16 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::Offset;
 use thiserror::Error;
 
 use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef};
-use crate::domain::{Action, Ask, Determination, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah};
+use crate::domain::{
+    Action, Ask, Determination, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah, day_in_wib,
+};
 use crate::identity::Requester;
-
-/// Western Indonesian Time, by which a policy's days are counted wherever in the country one asks.
-const WIB: Offset = Offset::constant(7);
 
 /// Policy's yes, with its plan. Only [`PolicySet::decide`] makes one.
 #[derive(Debug)]
@@ -203,7 +199,7 @@ impl PolicySet {
                 return Err(Denial::ParameterValue { at: at() });
             }
         }
-        let today = day_in_wib(now_unix_s);
+        let today = day_in_wib(now_unix_s.saturating_mul(1_000));
         if today < policy.valid.from {
             return Err(Denial::PolicyNotYetValid { at: at() });
         }
@@ -263,12 +259,6 @@ impl ParameterKind {
             Self::Number => (1..=9).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit()),
         }
     }
-}
-
-/// A time that no calendar holds lies after every policy.
-fn day_in_wib(unix_s: u64) -> Date {
-    let time = i64::try_from(unix_s).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    time.map_or(Date::MAX, |time| WIB.to_datetime(time).date())
 }
 
 #[cfg(test)]

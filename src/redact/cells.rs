@@ -96,7 +96,6 @@ impl Cells {
         self.look(written, cell, formulas, tally)
     }
 
-    /// Looks for runs and formulas in a cell as it was written. Patterns would find the quotes round it.
     pub fn look(
         &mut self,
         written: &[u8],
@@ -116,6 +115,7 @@ impl Cells {
             return Stop::bad(cell.start, Problem::InvalidUtf8);
         };
         self.fresh.clear();
+        // Patterns, if there are any, have found nothing, and could find something in the quotes round the content.
         let runs = sweep::cover(text, &mut self.fresh);
         if runs > 0 && self.sweeper.aborts() {
             return Stop::bad(cell.start, Problem::SweepFound);

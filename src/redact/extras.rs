@@ -219,6 +219,19 @@ fn the_policy_may_look_for_more_and_may_end_the_pass() {
     );
 }
 
+#[test]
+fn patterns_are_not_looked_for_in_the_quotes_round_a_cell() {
+    let quotes = Sweep { patterns: vec!["\"".parse().unwrap()], ..Sweep::default() };
+    check(
+        &MaskPlan { sweep: quotes, ..standard(csv()) },
+        &[
+            ("wide", "kode,nama\n9901,\"éééééééé, é\"\n", Whole("kode,nama\n9901,\"éééééééé, é\"\n")),
+            ("formula", "kode,nama\n9901,\"=é, é\"\n", Whole("kode,nama\n9901,\"'=é, é\"\n")),
+            ("found", "kode,nama\n9901,\"=é,\"\" é\"\n", Whole("kode,nama\n9901,\"'=é,**** é\"\n")),
+        ],
+    );
+}
+
 /// The standard orders, with rows outside the area withheld.
 fn withholding(format: Format) -> MaskPlan {
     let plan = standard(format);

@@ -210,7 +210,9 @@ impl Redactor {
 mod extras;
 #[cfg(test)]
 mod families;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod harness;
+#[cfg(any(test, fuzzing))]
+pub mod property;
 #[cfg(test)]
 mod structures;

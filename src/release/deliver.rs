@@ -22,9 +22,9 @@ use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ReleaseId};
-use crate::ledger::{Completion, Outcome};
+use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
-use crate::redact::Redacted;
+use crate::redact::{Redacted, Redactor};
 use crate::upstream::UpstreamError;
 
 /// Pieces made ahead of the requester.
@@ -42,6 +42,8 @@ const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 enum Broken {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error("the ledger granted no more")]
+    Ledger(#[from] LedgerError),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -66,6 +68,7 @@ impl Broken {
     fn code(&self) -> &'static str {
         match self {
             Self::Source(error) => error.code(),
+            Self::Ledger(_) => "grant_failed",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -85,7 +88,6 @@ impl Copy {
             copy: self,
             sender,
             done,
-            rows_sent: 0,
             stall_timeout: path.options.stall_timeout,
             clock: Arc::clone(&path.options.clock),
             hangup: hangup.clone(),
@@ -137,8 +139,6 @@ struct Delivery {
     sender: mpsc::Sender<Piece>,
     /// Resolves when the connection is done with the body.
     done: oneshot::Receiver<()>,
-    /// Rows in the pieces handed on; the redactor may be ahead of them.
-    rows_sent: u64,
     stall_timeout: Duration,
     clock: Arc<dyn Clock>,
     hangup: Hangup,
@@ -158,11 +158,15 @@ impl Delivery {
         };
         let mut open = self.copy.release.open;
         let id = open.id();
-        // A copy that broke off is entered with the row at which it did.
-        let tally = self.copy.redactor.tally();
-        open.rows(tally.rows_in, self.rows_sent, tally.rows_withheld, tally.swept);
+        let counts = counts(&self.copy.redactor);
+        match outcome {
+            Outcome::Complete => open.counted(counts),
+            // A copy that broke off is entered with the row at which it did, and with what was counted of the rows in
+            // the pieces handed on: the redactor may be ahead of them.
+            Outcome::Aborted | Outcome::Failed => open.read(counts.rows_in, counts.rows_withheld),
+        }
         let completion = open.account(outcome, cause);
-        let Completion { rows_out: rows, bytes, swept, .. } = completion;
+        let Completion { rows_out: rows, bytes, swept, unreadable, near_misses, .. } = completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
         let closed = open.close(completion).await;
         // What waits in the channel may take a while each; who took nothing for that long already has had it.
@@ -172,7 +176,10 @@ impl Delivery {
         };
         match (ended, closed) {
             (Ok(()), Ok(_)) => {
-                info!(release = %id, rows, bytes, swept, elapsed_ms, outcome = "complete", "release closed");
+                info!(
+                    release = %id, rows, bytes, swept, unreadable, near_misses, elapsed_ms,
+                    outcome = "complete", "release closed"
+                );
                 // The one clean end: the completion is durable.
                 let _ = timeout(self.stall_timeout, self.sender.send(Piece::End)).await;
             }
@@ -236,15 +243,36 @@ impl Delivery {
     }
 
     async fn send(&mut self, ready: Redacted) -> Result<(), Broken> {
+        self.copy.release.open.allow(ready.len()).await?;
         let limit = self.stall_timeout;
         let place = match timeout(limit, self.sender.reserve()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(Broken::Left),
             Err(_) => return Err(Broken::Stalled { limit }),
         };
-        self.rows_sent = self.copy.redactor.tally().rows_out;
-        self.copy.release.open.sent(ready.as_slice());
+        let open = &mut self.copy.release.open;
+        open.counted(counts(&self.copy.redactor));
+        open.sent(ready.as_slice());
         place.send(Piece::Data(ready));
         Ok(())
+    }
+}
+
+/// What the redactor has counted until now.
+fn counts(redactor: &Redactor) -> Counts {
+    let tally = redactor.tally();
+    let fields = redactor.fields().into_iter();
+    Counts {
+        rows_in: tally.rows_in,
+        rows_out: tally.rows_out,
+        rows_withheld: tally.rows_withheld,
+        swept: tally.swept,
+        unreadable: tally.unreadable,
+        near_misses: tally.near_misses,
+        fields: fields
+            .map(|(name, of)| {
+                (name, FieldCount { changed: of.changed, swept: of.swept, unreadable: of.unreadable })
+            })
+            .collect(),
     }
 }

@@ -5,7 +5,7 @@ use salinan::ledger::Outcome;
 
 use crate::support::Proxy;
 use crate::support::client::End;
-use crate::support::fixture::Form;
+use crate::support::fixture::{Form, changed};
 use crate::support::stub;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,6 +27,7 @@ async fn a_copy_leaves_masked_in_every_form_over_both_protocols_and_is_recorded(
             let closed = proxy.closing(reply.header("release-id").unwrap()).await;
             assert_eq!(closed.outcome, Outcome::Complete, "{form:?}");
             assert_eq!((closed.rows_in, closed.rows_out), (3, 3), "{form:?}");
+            assert_eq!(closed.fields, changed(3), "{form:?}");
             assert_eq!(closed.bytes, reply.body.len() as u64, "{form:?}");
             assert_eq!(closed.body_sha256, Digest::of(&reply.body), "{form:?}");
         }

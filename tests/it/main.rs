@@ -6,6 +6,7 @@
 mod copies;
 mod crash;
 mod demo;
+mod due;
 mod http2;
 mod ledger;
 mod limits;

@@ -2,6 +2,7 @@
 //!
 //! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
 
+mod due;
 mod records;
 
 use std::fs::DirBuilder;
@@ -40,6 +41,8 @@ enum Command {
     Show(records::Show),
     /// Find entries
     Query(records::Find),
+    /// Tell what is still owed to which party, by a register of entitled parties and areas
+    Due(due::Due),
     /// Print the current signed checkpoint
     Checkpoint(Directory),
     /// Print the key that checkpoints are verified with
@@ -96,6 +99,7 @@ pub fn run(args: &Args) -> Outcome {
         Command::Verify(args) => verify(args),
         Command::Show(args) => records::show(args),
         Command::Query(args) => records::query(args),
+        Command::Due(args) => due::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
             write!(anstream::stdout(), "{note}")?;

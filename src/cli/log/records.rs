@@ -209,7 +209,12 @@ fn text(value: &Value) -> String {
             })
             .collect::<Vec<_>>()
             .join("\n"),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+        Value::Object(counts) => counts
+            .iter()
+            .map(|(name, count)| format!("{} {name}", text(count)))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
@@ -264,6 +269,22 @@ mod tests {
         }
         assert!(read_kind("release.intent").is_ok());
         assert!(read_kind("intent").is_err());
+    }
+
+    #[test]
+    fn lists_are_shown_line_by_line() {
+        let cases = [
+            (r#"[["nik","mask(6,0)"],["nama","keep"]]"#, "nik: mask(6,0)\nnama: keep"),
+            (
+                r#"[["nik",{"changed":3,"swept":0,"unreadable":1}],["nama",{"changed":0,"swept":2,"unreadable":0}]]"#,
+                "nik: 3 changed, 0 swept, 1 unreadable\nnama: 0 changed, 2 swept, 0 unreadable",
+            ),
+            ("[]", ""),
+            ("null", "-"),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(text(&serde_json::from_str(json).unwrap()), expected, "{json}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `salinan policy preview`: the very machine that redacts copies, from stdin to stdout.
+//! `salinan policy preview`: the very machine that redacts copies, from stdin to stdout. Counts go to stderr.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use clap::ValueEnum;
 
 use crate::cli::print::{Answer, Failure, Outcome};
 use crate::domain::{CopyKey, Level, Role, Wilayah};
-use crate::policy::PolicySet;
-use crate::redact::{Coding, Limits, Redacted, Redactor};
+use crate::policy::{Policy, PolicySet};
+use crate::redact::{Coding, FieldTally, Limits, Redacted, Redactor};
 
 /// Bytes read at a time.
 const CHUNK_BYTES: usize = 256 * 1_024;
@@ -38,6 +38,7 @@ pub struct Args {
 enum Format {
     Json,
     Ndjson,
+    JsonSeq,
     Csv,
 }
 
@@ -46,6 +47,7 @@ impl Format {
         match self {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
+            Self::JsonSeq => "json-seq",
             Self::Csv => "csv",
         }
     }
@@ -60,12 +62,22 @@ pub fn run(args: &Args) -> Outcome {
         }
     };
     let policy = set.policies().next().ok_or_else(|| Failure::new("the file holds no policy"))?;
+    // The lock is not buffered by lines here: whole chunks go through.
+    preview(policy, args, &mut io::stdin().lock(), &mut io::stdout().lock(), &mut anstream::stderr())
+}
+
+/// Rows go to `output` and all talk to `talk`.
+fn preview(
+    policy: &Policy,
+    args: &Args,
+    input: &mut impl Read,
+    output: &mut impl Write,
+    talk: &mut impl Write,
+) -> Outcome {
     let plan = policy
         .preview(&args.role, args.level, args.format.as_str(), args.area)
         .map_err(|error| Failure::caused("could not make a preview", error))?;
     let mut redactor = Redactor::new(&plan, Coding::Identity, &CopyKey::new(PREVIEW_KEY), Limits::default());
-    // The lock is not buffered by lines here: whole chunks go through.
-    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut out = Redacted::new();
     let stopped = loop {
@@ -79,22 +91,143 @@ pub fn run(args: &Args) -> Outcome {
         }
     };
     output.flush()?;
-    let tally = redactor.tally();
-    let mut talk = anstream::stderr();
-    writeln!(
-        talk,
-        "preview of {} for {}, not a copy: {} rows, {} numbers covered in kept text, {} values not as expected",
-        policy.name(),
-        args.role,
-        tally.rows_out,
-        tally.swept,
-        tally.unreadable
-    )?;
+    writeln!(talk, "preview of {} for {}, not a copy", policy.name(), args.role)?;
+    write_counts(&redactor, talk)?;
     match stopped {
         None => Ok(Answer::Yes),
         Some(error) => {
             writeln!(talk, "broken off: {error}")?;
             Ok(Answer::No)
+        }
+    }
+}
+
+/// The counts that the ledger would hold.
+fn write_counts(redactor: &Redactor, talk: &mut impl Write) -> io::Result<()> {
+    let tally = redactor.tally();
+    for (count, what) in [
+        (tally.rows_in, "rows read"),
+        (tally.rows_out, "rows handed on"),
+        (tally.rows_withheld, "rows withheld as outside the area"),
+        (tally.swept, "long numbers covered in kept values"),
+        (tally.unreadable, "values not as their action expects, hidden whole"),
+        (tally.near_misses, "names without a rule that look like one with a rule, left out"),
+    ] {
+        writeln!(talk, "{count:>12} {what}")?;
+    }
+    let counted = redactor.fields().into_iter().filter(|(_, count)| *count != FieldTally::default());
+    let counted: Vec<_> = counted.collect();
+    if counted.is_empty() {
+        return Ok(());
+    }
+    let width = counted.iter().map(|(name, _)| name.len()).max().unwrap_or_default().max("field".len());
+    writeln!(talk, "\n{:<width$} {:>12} {:>12} {:>12}", "field", "changed", "covered", "unreadable")?;
+    for (name, FieldTally { changed, swept, unreadable }) in counted {
+        writeln!(talk, "{name:<width$} {changed:>12} {swept:>12} {unreadable:>12}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+[policy]
+name = "contoh"
+dataset = "dpt"
+election = "pemilu-2024"
+stage = "dpt"
+version = "1"
+valid_from = 2023-06-21
+valid_until = 2024-12-31
+legal_basis = "UU 7/2017"
+approved_by = "KPU Contoh"
+
+[[route]]
+path = "/dpt/{wilayah}.csv"
+methods = ["GET"]
+format = "csv"
+media_types = ["text/csv"]
+row_area = "kode_tps"
+outside = "withhold"
+
+[[role]]
+role = "partai"
+level = "kabkota"
+[role.fields]
+nama = "keep"
+nik = { action = "mask", first = 6 }
+"#;
+
+    /// The answer, what went to stdout, and what to stderr.
+    fn previewed(format: Format, rows: &str) -> (Option<Answer>, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contoh.toml");
+        std::fs::write(&path, POLICY).unwrap();
+        let set = PolicySet::load(std::slice::from_ref(&path)).unwrap();
+        let args = Args {
+            policy: path,
+            role: "partai".parse().unwrap(),
+            level: None,
+            format,
+            area: "9901".parse().unwrap(),
+        };
+        let (mut output, mut talk) = (Vec::new(), Vec::new());
+        let policy = set.policies().next().unwrap();
+        let answer = preview(policy, &args, &mut rows.as_bytes(), &mut output, &mut talk).ok();
+        (answer, String::from_utf8(output).unwrap(), String::from_utf8(talk).unwrap())
+    }
+
+    #[test]
+    fn rows_go_to_stdout_and_every_count_to_stderr() {
+        let rows = "nik,nama,kode_tps,NKK,no_nik\n\
+            9901014512900003,SITI CONTOH,9901011001001,1,2\n\
+            99.0101.4512900003,BUDI 9901014512900003,9901011001001,1,2\n\
+            9901014512900004,ANI CONTOH,9902011001001,1,2\n";
+        let (answer, output, talk) = previewed(Format::Csv, rows);
+        assert_eq!(answer, Some(Answer::Yes));
+        assert_eq!(output, "nik,nama\n990101**********,SITI CONTOH\n****,BUDI ****************\n");
+        insta::assert_snapshot!(talk, @r"
+        preview of contoh for partai, not a copy
+                   3 rows read
+                   2 rows handed on
+                   1 rows withheld as outside the area
+                   1 long numbers covered in kept values
+                   1 values not as their action expects, hidden whole
+                   1 names without a rule that look like one with a rule, left out
+
+        field      changed      covered   unreadable
+        nama             0            1            0
+        nik              2            0            1
+        ");
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_ends_with_the_counts_until_then_and_the_answer_no() {
+        let rows = "nik,nama,kode_tps\n9901014512900003,SITI CONTOH,9901011001001\nA,B\n";
+        let (answer, output, talk) = previewed(Format::Csv, rows);
+        assert_eq!(answer, Some(Answer::No));
+        assert_eq!(output, "nik,nama\n990101**********,SITI CONTOH\n");
+        insta::assert_snapshot!(talk, @r"
+        preview of contoh for partai, not a copy
+                   2 rows read
+                   1 rows handed on
+                   0 rows withheld as outside the area
+                   0 long numbers covered in kept values
+                   0 values not as their action expects, hidden whole
+                   0 names without a rule that look like one with a rule, left out
+
+        field      changed      covered   unreadable
+        nik              1            0            0
+        broken off: stopped after 1 records at byte 64: a row has more or fewer cells than the header
+        ");
+    }
+
+    #[test]
+    fn a_format_without_a_route_is_a_failure_and_writes_nothing() {
+        for format in [Format::Json, Format::Ndjson, Format::JsonSeq] {
+            assert_eq!(previewed(format, "[]"), (None, String::new(), String::new()), "{format:?}");
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use salinan::ledger::FieldCount;
+
 pub const NIK: &str = "9901014512900003";
 pub const NKK: &str = "9901010101010001";
 pub const STREET: &str = "KENANGA";
@@ -182,4 +184,10 @@ impl Form {
     fn is_json(self) -> bool {
         matches!(self, Self::Json | Self::Envelope)
     }
+}
+
+/// What the ledger counts of the fields of so many voters, in the order of the policy.
+pub fn changed(rows: u64) -> Vec<(String, FieldCount)> {
+    let count = FieldCount { changed: rows, ..FieldCount::default() };
+    ["nik", "nkk", "tanggal_lahir"].map(|name| (name.to_owned(), count)).to_vec()
 }

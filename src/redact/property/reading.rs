@@ -1,0 +1,140 @@
+//! Slow readings by other people's parsers, and what must hold of what they read.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::domain::{FieldPath, MaskPlan, Step};
+
+use super::orders::allowed;
+
+/// A JSON value with its names in order; no object has one twice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Tree {
+    Null,
+    /// A number or a boolean.
+    Other,
+    Text(String),
+    Array(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut members: Vec<(String, Tree)> = Vec::new();
+        while let Some((name, value)) = access.next_entry::<String, Tree>()? {
+            if members.iter().any(|(other, _)| *other == name) {
+                return Err(A::Error::custom("a name twice"));
+            }
+            members.push((name, value));
+        }
+        Ok(Tree::Object(members))
+    }
+}
+
+/// Reads a JSON text. `None`: it is one, but a number in it is beyond what this parser holds.
+pub(super) fn read(text: &str) -> Option<Tree> {
+    match serde_json::from_str(text) {
+        Ok(tree) => Some(tree),
+        Err(error) if error.to_string().starts_with("number out of range") => {
+            serde_json::from_str::<IgnoredAny>(text).expect("an accepted text is JSON");
+            None
+        }
+        Err(error) => panic!("an accepted text is no JSON: {error}"),
+    }
+}
+
+/// Every name and value of a record in the copy must be let out by a rule.
+pub(super) fn check_record(plan: &MaskPlan, record: &Tree) {
+    let allowed = allowed(plan);
+    let allowed: Vec<_> = allowed.iter().map(|(path, is_kept)| (path.steps(), path, *is_kept)).collect();
+    check_object(&allowed, record);
+}
+
+fn check_object(allowed: &[(&[Step], &FieldPath, bool)], object: &Tree) {
+    let Tree::Object(members) = object else { panic!("a record is no object") };
+    for (name, value) in members {
+        let own = allowed.iter().find(|(steps, path, _)| steps.is_empty() && path.leaf().as_str() == name);
+        let below: Vec<_> = allowed
+            .iter()
+            .filter_map(|(steps, path, is_kept)| {
+                let (first, rest) = steps.split_first().filter(|(first, _)| first.name.as_str() == name)?;
+                Some((first.is_list, (rest, *path, *is_kept)))
+            })
+            .collect();
+        match (own, below.first()) {
+            (Some((_, _, true)), _) => {}
+            (Some((_, _, false)), _) => check_changed(value),
+            (None, Some((is_list, _))) => {
+                let inner: Vec<_> = below.iter().map(|(_, inner)| *inner).collect();
+                match value {
+                    Tree::Null => {}
+                    Tree::Array(items) if *is_list => {
+                        items
+                            .iter()
+                            .filter(|item| **item != Tree::Null)
+                            .for_each(|item| check_object(&inner, item));
+                    }
+                    _ if !is_list => check_object(&inner, value),
+                    _ => panic!("no array of objects where the path has one"),
+                }
+            }
+            (None, None) => panic!("a name that no rule lets out"),
+        }
+    }
+}
+
+/// A changed value is a text or null, and an array of those where it was an array.
+pub(super) fn check_changed(value: &Tree) {
+    match value {
+        Tree::Null | Tree::Text(_) => {}
+        Tree::Array(items) => items.iter().for_each(check_changed),
+        Tree::Other | Tree::Object(_) => panic!("a changed value is neither text nor null"),
+    }
+}
