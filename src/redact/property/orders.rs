@@ -120,9 +120,25 @@ fn plan_of(orders: u8, format: Format) -> MaskPlan {
     }
 }
 
-/// The places from which a rule lets something out, by their names in the copy, and whether it leaves as it came.
-pub(super) fn allowed(plan: &MaskPlan) -> Vec<(FieldPath, bool)> {
-    let leaving = plan.fields.iter().filter(|field| field.action != Action::Drop);
-    let ganda = plan.kode_ganda.iter().map(|_| (name(KodeGanda::NAME).into(), false));
-    leaving.map(|field| (field.emitted(), field.action == Action::Keep)).chain(ganda).collect()
+/// How a value leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    AsItCame,
+    Changed,
+    /// Not at all; but the objects on its path do.
+    Never,
+}
+
+/// The places that rules name, by their names in the copy.
+pub(super) fn places(plan: &MaskPlan) -> Vec<(FieldPath, Leaving)> {
+    let fields = plan.fields.iter().map(|field| {
+        let leaving = match field.action {
+            Action::Keep => Leaving::AsItCame,
+            Action::Drop => Leaving::Never,
+            _ => Leaving::Changed,
+        };
+        (field.emitted(), leaving)
+    });
+    let ganda = plan.kode_ganda.iter().map(|_| (name(KodeGanda::NAME).into(), Leaving::Changed));
+    fields.chain(ganda).collect()
 }

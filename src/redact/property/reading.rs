@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use crate::domain::{FieldPath, MaskPlan, Step};
 
-use super::orders::allowed;
+use super::orders::{Leaving, places};
 
 /// A JSON value with its names in order; no object has one twice.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,43 +90,53 @@ pub(super) fn read(text: &str) -> Option<Tree> {
     }
 }
 
+/// A place below the object at hand: the steps to it, its name, how it leaves.
+type Place<'a> = (&'a [Step], &'a FieldPath, Leaving);
+
 /// Every name and value of a record in the copy must be let out by a rule.
 pub(super) fn check_record(plan: &MaskPlan, record: &Tree) {
-    let allowed = allowed(plan);
-    let allowed: Vec<_> = allowed.iter().map(|(path, is_kept)| (path.steps(), path, *is_kept)).collect();
-    check_object(&allowed, record);
+    with_places(plan, |places| check_object(places, record));
 }
 
-fn check_object(allowed: &[(&[Step], &FieldPath, bool)], object: &Tree) {
+/// The same of one member of a record.
+pub(super) fn check_member(plan: &MaskPlan, name: &str, value: &Tree) {
+    with_places(plan, |places| check_named(places, name, value));
+}
+
+fn with_places(plan: &MaskPlan, check: impl FnOnce(&[Place<'_>])) {
+    let places = places(plan);
+    let of_record = places.iter().map(|(path, leaving)| (path.steps(), path, *leaving));
+    check(&of_record.collect::<Vec<_>>());
+}
+
+fn check_object(places: &[Place<'_>], object: &Tree) {
     let Tree::Object(members) = object else { panic!("a record is no object") };
-    for (name, value) in members {
-        let own = allowed.iter().find(|(steps, path, _)| steps.is_empty() && path.leaf().as_str() == name);
-        let below: Vec<_> = allowed
-            .iter()
-            .filter_map(|(steps, path, is_kept)| {
-                let (first, rest) = steps.split_first().filter(|(first, _)| first.name.as_str() == name)?;
-                Some((first.is_list, (rest, *path, *is_kept)))
-            })
-            .collect();
-        match (own, below.first()) {
-            (Some((_, _, true)), _) => {}
-            (Some((_, _, false)), _) => check_changed(value),
-            (None, Some((is_list, _))) => {
-                let inner: Vec<_> = below.iter().map(|(_, inner)| *inner).collect();
-                match value {
-                    Tree::Null => {}
-                    Tree::Array(items) if *is_list => {
-                        items
-                            .iter()
-                            .filter(|item| **item != Tree::Null)
-                            .for_each(|item| check_object(&inner, item));
-                    }
-                    _ if !is_list => check_object(&inner, value),
-                    _ => panic!("no array of objects where the path has one"),
-                }
-            }
-            (None, None) => panic!("a name that no rule lets out"),
+    members.iter().for_each(|(name, value)| check_named(places, name, value));
+}
+
+fn check_named(places: &[Place<'_>], name: &str, value: &Tree) {
+    let own = places.iter().find(|(steps, path, _)| steps.is_empty() && path.leaf().as_str() == name);
+    match own {
+        Some((_, _, Leaving::AsItCame)) => return,
+        Some((_, _, Leaving::Changed)) => return check_changed(value),
+        Some((_, _, Leaving::Never)) => panic!("a dropped name got out"),
+        None => {}
+    }
+    let mut is_list = None;
+    let mut below = Vec::new();
+    for (steps, path, leaving) in places {
+        if let Some((first, rest)) = steps.split_first().filter(|(first, _)| first.name.as_str() == name) {
+            is_list = Some(first.is_list);
+            below.push((rest, *path, *leaving));
         }
+    }
+    match (value, is_list.expect("a name that no rule lets out")) {
+        (Tree::Null, _) => {}
+        (Tree::Array(items), true) => {
+            items.iter().filter(|item| **item != Tree::Null).for_each(|item| check_object(&below, item));
+        }
+        (value, false) => check_object(&below, value),
+        (_, true) => panic!("no array of objects where the path has one"),
     }
 }
 

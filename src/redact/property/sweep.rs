@@ -1,9 +1,10 @@
 //! The property of the sweep: no text that leaves holds a long number, and nothing else in it has changed, by a
 //! reading of its own; and a kept value of each format is swept in the same way.
 
+use std::sync::LazyLock;
+
 use ::csv::ReaderBuilder;
 use regex::Regex;
-use std::sync::LazyLock;
 
 use crate::domain::{Action, Format, Formulas, Found, MaskPlan, Pattern, Sweep};
 
@@ -15,20 +16,20 @@ use super::people::{PEOPLE, tells_by_itself};
 /// The first character chooses the patterns: of the digits 0 none, 1 to 3 some.
 pub fn sweep(data: &[u8]) -> bool {
     let Some((&patterns, signs)) = data.split_first() else { return false };
-    let patterns: &[&str] = match patterns % 4 {
-        0 => &[],
-        1 => &["08[0-9]{8,11}"],
-        2 => &["[0-9]{4} ", "(?i)kenanga"],
-        _ => &["\"+", "[^a-z]x", "é|a\\b"],
-    };
-    let patterns: Vec<Pattern> = patterns.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    let patterns = &PATTERNS[usize::from(patterns) % PATTERNS.len()];
     let [text, of_other] = PEOPLE.map(|person| String::from_utf8_lossy(&person.fill(signs)).into_owned());
-    let swept = check(&text, &patterns);
+    let swept = check(&text, patterns);
     if patterns.is_empty() && !tells_by_itself(signs) && !signs.contains(&b'%') {
         assert_eq!(swept, cover(&of_other, &[]).0, "what is left tells one person from another");
     }
     true
 }
+
+static PATTERNS: LazyLock<[Vec<Pattern>; 4]> = LazyLock::new(|| {
+    let sets: [&[&str]; 4] =
+        [&[], &["08[0-9]{8,11}"], &["[0-9]{4} ", "(?i)kenanga"], &["\"+", "[^a-z]x", "é|a\\b"]];
+    sets.map(|set| set.iter().map(|pattern| pattern.parse().expect("the pattern is a literal")).collect())
+});
 
 fn check(text: &str, patterns: &[Pattern]) -> String {
     let (expected, count) = cover(text, patterns);
