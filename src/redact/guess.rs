@@ -215,7 +215,7 @@ mod tests {
             ("twice, one escaped", r#"{"kode":"9901","nik":"1","\u006eik":"2"}"#, "duplicate_key"),
             ("twice, neither ruled", r#"{"kode":"9901","x":"1","y":"2","x":"3"}"#, "duplicate_key"),
             ("no area", r#"{"nik":"1","nama":"A"}"#, "row_area_missing"),
-            ("an empty area", r#"{"kode":"","nik":"1"}"#, "row_outside_area"),
+            ("an empty area", r#"{"kode":"","nik":"1"}"#, "row_area_missing"),
             ("another area", r#"{"kode":"9902","nik":"1"}"#, "row_outside_area"),
             ("an area as a list", r#"{"kode":["9901"],"nik":"1"}"#, "row_area_missing"),
             ("comma first", r#"{,"kode":"9901"}"#, "syntax"),

@@ -218,6 +218,4 @@ mod harness;
 #[cfg(any(test, fuzzing))]
 pub mod property;
 #[cfg(test)]
-mod reference;
-#[cfg(test)]
 mod structures;
