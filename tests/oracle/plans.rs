@@ -47,6 +47,7 @@ fn any_action(dice: &mut Dice) -> Action {
         9 => Action::Fixed((*dice.pick(&[&"tertutup, \"x\"", &"=1", &"", &"a\tb\\\n\u{1}"])).to_owned()),
         10 => Action::Letters { first: 2 },
         11 => Action::AgeBand { at, width: 10 },
+        12 => Action::Fpe,
         12 => Action::Area { level: Level::Kecamatan },
         13 => Action::Area { level: Level::Desa },
         _ => Action::Token,
