@@ -138,19 +138,6 @@ impl OpenRelease {
         self.status = status;
     }
 
-    /// The media type of the copy that is begun now, and the coding it leaves in.
-    pub fn begun(&mut self, media_type: &'static str, coding: Option<&'static str>) {
-        self.media_type = Some(media_type);
-        self.coded = coding.map(|coding| (coding, 0));
-    }
-
-    /// So many coded bytes are handed to the connection now.
-    pub fn coded(&mut self, bytes: u64) {
-        if let Some((_, so_far)) = &mut self.coded {
-            *so_far += bytes;
-        }
-    }
-
     /// Waits until so many more bytes may be handed over: the grant that covers them is durable then.
     pub async fn allow(&mut self, more: usize) -> Result<(), LedgerError> {
         let after = self.bytes + more as u64;
@@ -199,7 +186,21 @@ impl OpenRelease {
         Ok(Raise { ceiling, answer })
     }
 
-    /// These bytes of the body are handed to the connection now, coded or as they are. [`OpenRelease::allow`] has allowed them.
+    /// The media type of the copy that is begun now, and the coding it leaves in.
+    pub fn begun(&mut self, media_type: &'static str, coding: Option<&'static str>) {
+        self.media_type = Some(media_type);
+        self.coded = coding.map(|coding| (coding, 0));
+    }
+
+    /// So many coded bytes are handed to the connection now.
+    pub fn coded(&mut self, bytes: u64) {
+        if let Some((_, so_far)) = &mut self.coded {
+            *so_far += bytes;
+        }
+    }
+
+    /// These bytes of the body are handed to the connection now, coded or as they are.
+    /// [`OpenRelease::allow`] has allowed them.
     pub fn sent(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

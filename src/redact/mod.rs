@@ -36,7 +36,9 @@ mod fpe;
 mod ganda;
 mod guess;
 mod gzip;
+mod hurry;
 mod json;
+mod lanes;
 mod marks;
 mod mask;
 mod ndjson;
@@ -217,7 +219,5 @@ mod families;
 mod harness;
 #[cfg(any(test, fuzzing))]
 pub mod property;
-#[cfg(test)]
-mod reference;
 #[cfg(test)]
 mod structures;

@@ -3,10 +3,6 @@
 //! Everything is checked, kept or not: escapes, surrogate pairs, leading zeros, UTF-8, nesting, and names
 //! that occur twice in one object. Nothing recurses and nothing is built up but one hash for each name.
 
-use std::ops::Range;
-
-use wide::i8x16;
-
 use super::error::{Problem, Stop};
 use super::rules;
 use super::stream::Window;
@@ -282,32 +278,6 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
         pos += 1;
     }
     Ok(pos)
-}
-
-/// Bytes looked at together.
-const LANES: usize = 16;
-
-/// Where the inside of a string lies whose opening quote is at `at`, when it holds printable ASCII without
-/// escapes alone and enough bytes follow it to be looked at together. `None` says nothing.
-#[inline]
-pub(super) fn plain_text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    if *bytes.get(at)? != b'"' {
-        return None;
-    }
-    let mut pos = at + 1;
-    loop {
-        let lanes = bytes.get(pos..)?.first_chunk::<LANES>()?;
-        let lanes = i8x16::from(lanes.map(u8::cast_signed));
-        let quotes = lanes.simd_eq(i8x16::splat(0x22)).to_bitmask();
-        // Bytes beyond ASCII are negative here, so they count as control characters.
-        let others = lanes.simd_eq(i8x16::splat(0x5C)) | lanes.simd_lt(i8x16::splat(0x20));
-        let marks = quotes | others.to_bitmask();
-        if marks != 0 {
-            let is_end = quotes & (marks & marks.wrapping_neg()) != 0;
-            return is_end.then_some(at + 1..pos + marks.trailing_zeros() as usize);
-        }
-        pos += LANES;
-    }
 }
 
 /// The string whose opening quote is at `at`.

@@ -44,10 +44,10 @@ const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 enum Broken {
     #[error(transparent)]
     Source(#[from] SourceError),
-    #[error(transparent)]
-    Coding(#[from] EncodeError),
     #[error("the ledger granted no more")]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Coding(#[from] EncodeError),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -72,8 +72,8 @@ impl Broken {
     fn code(&self) -> &'static str {
         match self {
             Self::Source(error) => error.code(),
-            Self::Coding(_) => "coding_failed",
             Self::Ledger(_) => "grant_failed",
+            Self::Coding(_) => "coding_failed",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
