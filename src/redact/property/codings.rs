@@ -30,7 +30,10 @@ pub fn codings(data: &[u8]) -> bool {
             assert_eq!(check(coding, &coded, &mut dice), (text.clone(), Ok(())));
             let (begun, verdict) = check(coding, &coded[..dice.below(coded.len())], &mut dice);
             // Where the first of two parts ends the body may end too.
-            assert!(verdict == Err(Problem::Truncated) || (verdict.is_ok() && begun == body), "half a body is whole");
+            assert!(
+                verdict == Err(Problem::Truncated) || (verdict.is_ok() && begun == body),
+                "half a body is whole"
+            );
             assert!(text.starts_with(&begun));
             true
         }
@@ -81,7 +84,7 @@ fn decode(coding: Coding, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Problem>) {
 /// A text in its coding, by settings that `how` chooses; gzip and zstd also in two parts.
 fn encode(coding: Coding, text: &[u8], how: usize) -> Vec<u8> {
     let level = u32::try_from(how % 10).unwrap_or_default();
-    let (head, tail) = text.split_at(if how % 3 == 0 { text.len() / 2 } else { 0 });
+    let (head, tail) = text.split_at(if how.is_multiple_of(3) { text.len() / 2 } else { 0 });
     let parts = [head, tail].into_iter().filter(|part| !part.is_empty() || text.is_empty());
     match coding {
         Coding::Identity => text.to_vec(),

@@ -17,8 +17,7 @@ use super::people::{PEOPLE, tells_by_itself};
 pub fn sweep(data: &[u8]) -> bool {
     let Some((&patterns, signs)) = data.split_first() else { return false };
     let patterns = &PATTERNS[usize::from(patterns) % PATTERNS.len()];
-    let [text, of_other] =
-        PEOPLE.map(|person| String::from_utf8_lossy(&person.fill(signs)).into_owned());
+    let [text, of_other] = PEOPLE.map(|person| String::from_utf8_lossy(&person.fill(signs)).into_owned());
     let swept = check(&text, patterns);
     if patterns.is_empty() && !tells_by_itself(signs) && !signs.contains(&b'%') {
         assert_eq!(swept, cover(&of_other, &[]).0, "what is left tells one person from another");
@@ -53,10 +52,12 @@ fn check(text: &str, patterns: &[Pattern]) -> String {
         // Records before it make the fast way known, and one behind it gives it room.
         let other = r#"{"kode":"9901","nama":"SITI CONTOH"}"#;
         for (format, open, between, close) in [(Format::Ndjson, "", "\n", "\n"), (array(), "[", ",", "]")] {
-            let body =
-                format!("{open}{other}{between}{other}{between}{{\"kode\":\"9901\",\"nama\":{value}}}{between}{other}{close}");
+            let body = format!(
+                "{open}{other}{between}{other}{between}{{\"kode\":\"9901\",\"nama\":{value}}}{between}{other}{close}"
+            );
             let copy = whole(&MaskPlan { format, ..orders.clone() }, &body, count).output;
-            let copy = if between == "," { copy } else { format!("[{}]", copy.trim_end().replace('\n', ",")) };
+            let copy =
+                if between == "," { copy } else { format!("[{}]", copy.trim_end().replace('\n', ",")) };
             let records: Vec<serde_json::Value> = serde_json::from_str(&copy).unwrap();
             assert_eq!(records[2]["nama"].as_str(), Some(&*expected), "in JSON");
         }
