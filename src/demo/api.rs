@@ -131,6 +131,7 @@ async fn answer(roll: Arc<Roll>, request: Request<Incoming>) -> Result<Answer, I
     let writer = match ask.method() {
         Method::Get => Some(RowWriter::new(&roll, numbers, shape)),
         Method::Head => None,
+        Method::Post => return Ok(refusal(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed")),
     };
     let body = RowBody { writer, buffer: BytesMut::new(), left: length };
     let mut response = Response::new(Either::Left(body));
@@ -281,7 +282,7 @@ mod tests {
             assert!(status == StatusCode::OK && body.is_empty(), "HEAD {path}");
             assert_eq!(of_head.get(CONTENT_LENGTH), headers.get(CONTENT_LENGTH), "HEAD {path}");
         }
-        assert_eq!(ask(&server, "POST", "/dpt/9901.csv").await.0, StatusCode::BAD_REQUEST);
+        assert_eq!(ask(&server, "POST", "/dpt/9901.csv").await.0, StatusCode::METHOD_NOT_ALLOWED);
         let address = server.address();
         server.shutdown().await;
         assert!(TcpStream::connect(address).await.is_err(), "the port is free again");

@@ -63,14 +63,21 @@ impl Source {
                 problems.push(given_twice(&self.text, &table, span));
             } else {
                 readable = false;
-                problems.push(
-                    Problem::at(span, format!("not TOML: {}", error.message()))
-                        .help("see https://toml.io for how strings, dates and tables are written"),
-                );
+                let help = if is_bare_path(&self.text, span.start) {
+                    "write the path of a field in quotes, such as `\"anggota[].nik\"`"
+                } else {
+                    "see https://toml.io for how strings, dates and tables are written"
+                };
+                problems.push(Problem::at(span, format!("not TOML: {}", error.message())).help(help));
             }
         }
         readable.then_some(table)
     }
+}
+
+/// Whether the error lies at the brackets of a key such as `anggota[].nik`.
+fn is_bare_path(text: &str, at: usize) -> bool {
+    text.get(at..).is_some_and(|rest| rest.starts_with("[]."))
 }
 
 fn given_twice(text: &str, table: &DeTable<'_>, span: Range<usize>) -> Problem {

@@ -15,14 +15,16 @@ pub const PARAMETERS_MAX: usize = 16;
 
 /// First segments of paths that the program answers itself; a policy cannot have routes there.
 pub const RESERVED: [&str; 4] = [RECEIPTS, "checkpoint", "tile", "portal"];
-/// `/receipts/{release}`
+/// `/receipts/{release}` and `/receipts/{release}/ack`
 pub const RECEIPTS: &str = "receipts";
 
-/// Methods a route may list.
+/// Methods that are read. A route may list the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     Get,
     Head,
+    /// For what a recipient says of a copy; no route has it.
+    Post,
 }
 
 impl Method {
@@ -30,6 +32,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",
+            Self::Post => "POST",
         }
     }
 
@@ -38,6 +41,7 @@ impl Method {
         match name {
             "GET" => Some(Self::Get),
             "HEAD" => Some(Self::Head),
+            "POST" => Some(Self::Post),
             _ => None,
         }
     }
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn only_listed_methods_in_their_exact_spelling_are_read() {
         for (method, known) in
-            [("GET", true), ("HEAD", true), ("get", false), ("POST", false), ("TRACE", false)]
+            [("GET", true), ("HEAD", true), ("get", false), ("POST", true), ("post", false), ("TRACE", false)]
         {
             assert_eq!(Ask::read(method, "/dpt", None).is_ok(), known, "{method}");
         }

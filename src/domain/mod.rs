@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod clock;
+pub mod coding;
 pub mod dataset;
 pub mod digest;
 pub mod field;
@@ -21,6 +22,7 @@ pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};
 pub use clock::{Clock, SystemClock, TestClock, day_in_wib, end_in_wib};
+pub use coding::ContentCoding;
 pub use dataset::{Dataset, Determination, Stage};
 pub use digest::Digest;
 pub use field::{FieldName, FieldNameError, FieldPath, FieldPathError, Step};

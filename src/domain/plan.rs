@@ -42,6 +42,14 @@ impl Format {
             Self::Csv { .. } => "csv",
         }
     }
+
+    /// What a file of it is called at the end.
+    pub fn file_ending(&self) -> &'static str {
+        match self {
+            Self::Csv { delimiter: b'\t', .. } => "tsv",
+            Self::Json(_) | Self::Ndjson | Self::JsonSeq | Self::Csv { .. } => self.as_str(),
+        }
+    }
 }
 
 /// Where the records stand in a JSON text.
@@ -105,6 +113,9 @@ pub enum Action {
     /// HMAC-SHA-256 under the key of this copy, cut to 80 bits, in base32 (RFC 4648): 16 characters, equal
     /// within one copy for equal values only, unrelated between copies.
     Token,
+    /// 16 digits become 16 other digits by FF1 (NIST SP 800-38G) under a key made from that of this copy: equal within
+    /// one copy for equal values only. Who holds the key can turn them back.
+    Fpe,
 }
 
 impl Action {
@@ -120,6 +131,7 @@ impl Action {
             Self::Area { .. } => "area",
             Self::Fixed(_) => "fixed",
             Self::Token => "token",
+            Self::Fpe => "fpe",
         }
     }
 }
@@ -133,7 +145,9 @@ impl fmt::Display for Action {
             Self::Age { at } => write!(f, "age({at})"),
             Self::AgeBand { at, width } => write!(f, "age_band({at},{width})"),
             Self::Area { level } => write!(f, "area({level})"),
-            Self::Keep | Self::Drop | Self::Year | Self::Fixed(_) | Self::Token => f.write_str(self.word()),
+            Self::Keep | Self::Drop | Self::Year | Self::Fixed(_) | Self::Token | Self::Fpe => {
+                f.write_str(self.word())
+            }
         }
     }
 }

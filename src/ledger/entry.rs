@@ -74,7 +74,8 @@ pub struct Intent {
     /// Digest of path and parameters with a salt.
     #[serde(with = "hex32")]
     pub ask_digest: [u8; 32],
-    pub media_type: String,
+    /// Form of the copy; none where the source's answer decides.
+    pub media_type: Option<String>,
     /// At most this much leaves before the next grant; none: no bound was set.
     #[serde(with = "wide_option")]
     pub ceiling_bytes: Option<u64>,
@@ -132,7 +133,7 @@ pub struct Completion {
     /// Values the sweep hid.
     #[serde(with = "wide")]
     pub swept: u64,
-    /// Bytes given to the connection: an upper bound on what arrived.
+    /// Bytes given to the connection, before they were coded: an upper bound on what arrived.
     #[serde(with = "wide")]
     pub bytes: u64,
     pub body_sha256: Digest,
@@ -148,6 +149,29 @@ pub struct Completion {
     pub near_misses: u64,
     /// Name in the source, and what was counted of it, of every field with a count.
     pub fields: Vec<(String, FieldCount)>,
+    /// Form of the copy; none where no copy was begun.
+    pub media_type: Option<String>,
+    /// The coding it left in; none: it left as it is.
+    pub coding: Option<String>,
+    /// Coded bytes given to the connection.
+    #[serde(with = "wide_option")]
+    pub coded_bytes: Option<u64>,
+}
+
+/// `release.grant`: durable before bytes past the old ceiling leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// Of all that leaves, at most this much does before the next grant.
+    #[serde(with = "wide")]
+    pub ceiling_bytes: u64,
+    /// What was given to the connection until now, and its digest.
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
 }
 
 /// `release.complete`: durable before the last chunk.
@@ -159,6 +183,26 @@ pub struct Closed {
     pub intent: u64,
     #[serde(flatten)]
     pub completion: Completion,
+}
+
+/// `release.ack`: what the recipient says it holds; durable before it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    pub release: ReleaseId,
+    /// Index of the release's intent.
+    #[serde(with = "wide")]
+    pub intent: u64,
+    /// The token's `sub` and `client_id`.
+    pub requester: String,
+    pub client_id: String,
+    #[serde(with = "wide")]
+    pub rows: u64,
+    #[serde(with = "wide")]
+    pub bytes: u64,
+    pub body_sha256: Digest,
+    /// Whether the copy was complete and all three are what its account says.
+    #[serde(rename = "match")]
+    pub is_match: bool,
 }
 
 /// `release.refused`: best effort, since only intents gate data.
@@ -212,6 +256,8 @@ pub enum Entry {
     ReplicaStart(Started),
     ReplicaResumed(Resumed),
     Intent(Box<Intent>),
+    Grant(Box<Grant>),
+    Ack(Box<Ack>),
     Complete(Box<Closed>),
     Refused(Box<Refusal>),
     Reconciled(Reconciled),
@@ -219,12 +265,14 @@ pub enum Entry {
 
 impl Entry {
     /// All types this program knows.
-    pub const KINDS: [&str; 7] = [
+    pub const KINDS: [&str; 9] = [
         "log.genesis",
         "replica.start",
         "replica.resumed",
         "release.intent",
+        "release.grant",
         "release.complete",
+        "release.ack",
         "release.refused",
         "release.reconciled",
     ];
@@ -236,17 +284,21 @@ impl Entry {
             Self::ReplicaStart(_) => "replica.start",
             Self::ReplicaResumed(_) => "replica.resumed",
             Self::Intent(_) => "release.intent",
+            Self::Grant(_) => "release.grant",
+            Self::Ack(_) => "release.ack",
             Self::Complete(_) => "release.complete",
             Self::Refused(_) => "release.refused",
             Self::Reconciled(_) => "release.reconciled",
         }
     }
 
-    /// The release this entry opens, and the intent it closes.
+    /// The release this entry opens, closes or speaks of.
     pub fn release(&self) -> Option<ReleaseId> {
         match self {
             Self::Intent(own) => Some(own.release),
+            Self::Grant(own) => Some(own.release),
             Self::Complete(own) => Some(own.release),
+            Self::Ack(own) => Some(own.release),
             Self::Reconciled(own) => Some(own.release),
             Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Refused(_) => None,
         }
@@ -286,7 +338,8 @@ impl Entry {
                 card.outcome = Some("refused");
                 card.code = Some(own.code.clone());
             }
-            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) => {}
+            Self::Ack(own) => card.outcome = Some(if own.is_match { "match" } else { "mismatch" }),
+            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Grant(_) => {}
         }
         card
     }

@@ -86,6 +86,8 @@ impl Entry {
             Self::ReplicaStart(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::ReplicaResumed(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Intent(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Grant(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Ack(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Complete(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Refused(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Reconciled(own) => serde_json::to_writer(&mut leaf, own)?,
@@ -108,6 +110,8 @@ impl Entry {
             "replica.start" => Self::ReplicaStart(serde_json::from_slice(leaf)?),
             "replica.resumed" => Self::ReplicaResumed(serde_json::from_slice(leaf)?),
             "release.intent" => Self::Intent(serde_json::from_slice(leaf)?),
+            "release.grant" => Self::Grant(serde_json::from_slice(leaf)?),
+            "release.ack" => Self::Ack(serde_json::from_slice(leaf)?),
             "release.complete" => Self::Complete(serde_json::from_slice(leaf)?),
             "release.refused" => Self::Refused(serde_json::from_slice(leaf)?),
             "release.reconciled" => Self::Reconciled(serde_json::from_slice(leaf)?),
@@ -207,8 +211,8 @@ pub(super) mod hex32 {
 #[cfg(test)]
 mod tests {
     use super::super::entry::{
-        Cause, Closed, Completion, FieldCount, Genesis, Outcome, Reconciled, Refusal, ReplicaStart, Resumed,
-        Started,
+        Ack, Cause, Closed, Completion, FieldCount, Genesis, Grant, Outcome, Reconciled, Refusal,
+        ReplicaStart, Resumed, Started,
     };
     use super::*;
     use crate::domain::{Digest, Party, ReleaseId};
@@ -270,6 +274,9 @@ mod tests {
                 ("alamat.jalan".to_owned(), FieldCount { changed: 3, swept: 0, unreadable: 1 << 54 }),
                 ("nama".to_owned(), FieldCount { changed: 0, swept: u64::MAX, unreadable: 0 }),
             ],
+            media_type: Some("text/csv".to_owned()),
+            coding: Some("br".to_owned()),
+            coded_bytes: Some(u64::MAX),
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),
@@ -281,7 +288,24 @@ mod tests {
             }),
             Entry::ReplicaResumed(Resumed { head_size: 1, head_root: digest }),
             Entry::Intent(Box::new(super::super::tests::intent(1))),
+            Entry::Grant(Box::new(Grant {
+                release,
+                intent: 9,
+                ceiling_bytes: u64::MAX,
+                bytes: 1 << 54,
+                body_sha256: digest,
+            })),
             Entry::Complete(Box::new(Closed { release, intent: 9, completion })),
+            Entry::Ack(Box::new(Ack {
+                release,
+                intent: 9,
+                requester: "saksi-7".to_owned(),
+                client_id: "portal".to_owned(),
+                rows: 1 << 54,
+                bytes: u64::MAX,
+                body_sha256: digest,
+                is_match: true,
+            })),
             Entry::Refused(Box::new(refusal())),
             Entry::Reconciled(Reconciled {
                 release,

@@ -44,12 +44,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
-pub use entry::{Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
+pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};
 pub use reader::{LedgerReader, Query, Record};
 pub use receipt::{Proven, Receipt};
-pub use release::{Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
+pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
 
 use anchor::Anchor;
 use book::Book;
@@ -79,7 +79,8 @@ pub struct LedgerOptions {
     pub replica: String,
     /// How long an append may take before it counts as failed.
     pub append_deadline: Duration,
-    /// Entries that may wait, the reserved places of open releases included.
+    /// Entries that may wait, the reserved places of open releases included. A quarter is kept for their grants and
+    /// ends.
     pub queue_entries_max: usize,
     /// Bytes of entries that may wait; closing entries are let in beyond it.
     pub queue_bytes_max: usize,
@@ -112,6 +113,8 @@ struct Shared {
     gauge: Arc<Gauge>,
     append_deadline: Duration,
     queue_bytes_max: usize,
+    /// Places in the queue that only grants and ends may take.
+    room: usize,
     dropped_refusals: AtomicU64,
     /// The thread, and its reserved place for being asked to end.
     thread: Mutex<Option<(OwnedPermit<Message>, JoinHandle<()>)>>,
@@ -236,6 +239,7 @@ impl Ledger {
             gauge,
             append_deadline: options.append_deadline,
             queue_bytes_max: options.queue_bytes_max,
+            room: options.queue_entries_max / 4,
             dropped_refusals: AtomicU64::new(0),
             thread: Mutex::new(Some((place, thread))),
         })))
@@ -246,12 +250,13 @@ impl Ledger {
     pub async fn open_release(&self, intent: Intent) -> Result<OpenRelease, LedgerError> {
         let shared = &*self.0;
         self.check_room()?;
-        let id = intent.release;
+        let (id, ceiling) = (intent.release, intent.ceiling_bytes.unwrap_or_default());
         let entry = shared.stamper.write(&Entry::Intent(Box::new(intent)))?;
         let place = reserve(&shared.queue)?;
         let end_place = reserve(&shared.queue)?;
         let (stamper, gauge) = (Arc::clone(&shared.stamper), Arc::clone(&shared.gauge));
-        let release = OpenRelease::new(id, end_place, stamper, gauge, shared.append_deadline);
+        let queue = shared.queue.clone();
+        let release = OpenRelease::new(id, ceiling, queue, end_place, stamper, gauge, shared.append_deadline);
         let (taker, answer) = oneshot::channel();
         self.send(place, entry, Then::HandOver(Box::new(release), taker));
         release::wait(answer, shared.append_deadline).await.map(|release| release.deliver())
@@ -270,7 +275,16 @@ impl Ledger {
         queued.is_ok()
     }
 
-    /// The entries of a release with their proofs; `None` when the ledger names no such release.
+    /// Records what a recipient says it holds; durable when it returns, with the entry's index.
+    pub async fn acknowledge(&self, ack: Ack) -> Result<u64, LedgerError> {
+        self.check_room()?;
+        let entry = self.0.stamper.write(&Entry::Ack(Box::new(ack)))?;
+        let (told, answer) = oneshot::channel();
+        self.send(reserve(&self.0.queue)?, entry, Then::Tell(told));
+        release::wait(answer, self.0.append_deadline).await
+    }
+
+    /// The entries of a release with their proofs, its grants apart; `None` when the ledger names no such release.
     pub async fn receipt(&self, release: ReleaseId) -> Result<Option<Receipt>, LedgerError> {
         let database = self.0.database.clone();
         let read = move || {
@@ -309,11 +323,15 @@ impl Ledger {
         }
     }
 
+    /// Whether more may be queued by who does not hold a release open: those who do come first.
     fn check_room(&self) -> Result<(), LedgerError> {
         if !self.0.gauge.is_writable.load(Ordering::Acquire) {
             return Err(LedgerError::NotWritable);
         }
         if self.0.gauge.queued_bytes.load(Ordering::Relaxed) > self.0.queue_bytes_max {
+            return Err(LedgerError::QueueFull);
+        }
+        if self.0.queue.capacity() <= self.0.room {
             return Err(LedgerError::QueueFull);
         }
         Ok(())

@@ -10,8 +10,10 @@ use super::tree::{Hash, TILE_WIDTH, node_hash};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Entries one release can have.
+/// Entries of one type that are shown of a release.
 const ENTRIES_MAX: u64 = 64;
+/// What is shown: grants are many, and the completion says more than the last of them.
+const KINDS: [&str; 4] = ["release.intent", "release.complete", "release.reconciled", "release.ack"];
 const TILE_HEIGHT: u32 = 8;
 
 /// The entries of one release and their proofs under one checkpoint.
@@ -34,8 +36,13 @@ pub struct Proven {
 /// The receipt of a release as the ledger stands; `None` when it names no entry.
 pub(super) fn read(reader: &mut impl Reader, release: &ReleaseId) -> Result<Option<Receipt>, StoreError> {
     let head = reader.head()?;
-    let filter = Filter { release: Some(*release.as_bytes()), ..Filter::default() };
-    let found = reader.find(&filter, 0, ENTRIES_MAX)?;
+    let mut found = Vec::new();
+    for kind in KINDS {
+        let kind = Some(kind.to_owned());
+        let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
+        found.extend(reader.find(&filter, 0, ENTRIES_MAX)?);
+    }
+    found.sort_by_key(|entry| entry.index);
     let mut entries = Vec::new();
     // What came after the head that was read is not under its checkpoint.
     for entry in found.into_iter().filter(|entry| entry.index < head.size) {

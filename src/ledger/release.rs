@@ -3,6 +3,9 @@
 //! What was opened is closed, whichever way we leave: the place in the writer's queue for the closing entry is
 //! reserved at opening, so closing needs no await and cannot find the queue full; and a release that is merely
 //! dropped closes itself as aborted, with what was counted until then.
+//!
+//! Bytes leave up to a ceiling that the ledger holds. Half a step before it the next grant is asked for, so that a
+//! copy seldom waits; after a crash the ceiling bounds what can have left.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,10 +13,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::time::timeout;
 
-use super::entry::{Closed, Completion, Entry, FieldCount, Outcome};
+use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
 use super::error::LedgerError;
 use super::stamper::Stamper;
 use super::writer::{Append, Gauge, Message, Then};
@@ -52,6 +57,15 @@ fn listed(fields: &[(String, FieldCount)]) -> Vec<(String, FieldCount)> {
     listed
 }
 
+/// Bytes by which a ceiling is raised, and the first one of each release.
+pub const CEILING_STEP_BYTES: u64 = 8 << 20;
+
+/// A grant that is on its way to the disk.
+struct Raise {
+    ceiling: u64,
+    answer: oneshot::Receiver<Result<u64, LedgerError>>,
+}
+
 /// A release whose intent is durable. Counts what is handed over; see [`OpenRelease::sent`].
 pub struct OpenRelease {
     id: ReleaseId,
@@ -59,11 +73,18 @@ pub struct OpenRelease {
     /// Whether the one who asked has it; until then nothing can have been sent.
     delivered: bool,
     status: u16,
+    media_type: Option<&'static str>,
+    /// The coding, and how many coded bytes there are so far.
+    coded: Option<(&'static str, u64)>,
     counts: Counts,
     bytes: u64,
     body: Hasher,
     first_byte_ms: Option<u64>,
     last_byte_ms: Option<u64>,
+    /// At most so many bytes may be handed over in all.
+    ceiling: u64,
+    raise: Option<Raise>,
+    queue: mpsc::Sender<Message>,
     /// The reserved place in the queue; gone once the closing entry is on its way.
     place: Option<OwnedPermit<Message>>,
     stamper: Arc<Stamper>,
@@ -74,6 +95,8 @@ pub struct OpenRelease {
 impl OpenRelease {
     pub(super) fn new(
         id: ReleaseId,
+        ceiling: u64,
+        queue: mpsc::Sender<Message>,
         place: OwnedPermit<Message>,
         stamper: Arc<Stamper>,
         gauge: Arc<Gauge>,
@@ -81,9 +104,14 @@ impl OpenRelease {
     ) -> Self {
         Self {
             id,
+            ceiling,
+            raise: None,
+            queue,
             index: 0,
             delivered: false,
             status: 0,
+            media_type: None,
+            coded: None,
             counts: Counts::default(),
             bytes: 0,
             body: Hasher::default(),
@@ -110,7 +138,69 @@ impl OpenRelease {
         self.status = status;
     }
 
-    /// These bytes of the body are handed to the connection now.
+    /// Waits until so many more bytes may be handed over: the grant that covers them is durable then.
+    pub async fn allow(&mut self, more: usize) -> Result<(), LedgerError> {
+        let after = self.bytes + more as u64;
+        if let Some(raise) = &mut self.raise {
+            match raise.answer.try_recv() {
+                Ok(durable) => {
+                    durable?;
+                    self.ceiling = raise.ceiling;
+                    self.raise = None;
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Closed) => return Err(LedgerError::ShutDown),
+            }
+        }
+        if self.raise.is_none() && after + CEILING_STEP_BYTES / 2 > self.ceiling {
+            self.raise = Some(self.ask_grant(after).await?);
+        }
+        while after > self.ceiling {
+            let raise = match self.raise.take() {
+                Some(raise) => raise,
+                None => self.ask_grant(after).await?,
+            };
+            wait(raise.answer, self.deadline).await?;
+            self.ceiling = raise.ceiling;
+        }
+        Ok(())
+    }
+
+    /// Queues a grant for bytes up to `after` and a step more. It waits its turn for a place, before which no one who
+    /// opens a release can come.
+    async fn ask_grant(&self, after: u64) -> Result<Raise, LedgerError> {
+        let place = match timeout(self.deadline, self.queue.clone().reserve_owned()).await {
+            Ok(place) => place.map_err(|_| LedgerError::ShutDown)?,
+            Err(_) => return Err(LedgerError::Deadline),
+        };
+        let ceiling = self.ceiling.max(after) + CEILING_STEP_BYTES;
+        let entry = self.stamper.write(&Entry::Grant(Box::new(Grant {
+            release: self.id,
+            intent: self.index,
+            ceiling_bytes: ceiling,
+            bytes: self.bytes,
+            body_sha256: self.body.digest(),
+        })))?;
+        let (told, answer) = oneshot::channel();
+        self.gauge.send(place, Append { entry, closes: None, then: Then::Tell(told) });
+        Ok(Raise { ceiling, answer })
+    }
+
+    /// The media type of the copy that is begun now, and the coding it leaves in.
+    pub fn begun(&mut self, media_type: &'static str, coding: Option<&'static str>) {
+        self.media_type = Some(media_type);
+        self.coded = coding.map(|coding| (coding, 0));
+    }
+
+    /// So many coded bytes are handed to the connection now.
+    pub fn coded(&mut self, bytes: u64) {
+        if let Some((_, so_far)) = &mut self.coded {
+            *so_far += bytes;
+        }
+    }
+
+    /// These bytes of the body are handed to the connection now, coded or as they are.
+    /// [`OpenRelease::allow`] has allowed them.
     pub fn sent(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -151,6 +241,9 @@ impl OpenRelease {
             unreadable: counts.unreadable,
             near_misses: counts.near_misses,
             fields: listed(&counts.fields),
+            media_type: self.media_type.map(str::to_owned),
+            coding: self.coded.map(|(coding, _)| coding.to_owned()),
+            coded_bytes: self.coded.map(|(_, bytes)| bytes),
         }
     }
 
@@ -230,7 +323,7 @@ pub(super) async fn wait<T>(
     answer: oneshot::Receiver<Result<T, LedgerError>>,
     deadline: Duration,
 ) -> Result<T, LedgerError> {
-    match tokio::time::timeout(deadline, answer).await {
+    match timeout(deadline, answer).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(LedgerError::ShutDown),
         Err(_) => Err(LedgerError::Deadline),

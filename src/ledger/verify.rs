@@ -70,6 +70,8 @@ pub enum Why {
     OpenedTwice,
     #[error("the entry closes a release that is not open, or another intent than it says")]
     NotOpen,
+    #[error("the entry says that more left than was granted, or grants less than before")]
+    Ceiling,
     #[error("the hashes of level {level}, tile {tile}, are not those of the entries")]
     Tile { level: u8, tile: u64 },
     #[error("the root of the entries is not the one that was signed")]
@@ -100,7 +102,7 @@ pub(super) fn verify(
             root: Digest(pass.tree.root()),
             verifier,
             kinds: pass.kinds,
-            open: pass.open,
+            open: pass.open.iter().map(|(index, open)| (*index, open.release)).collect(),
             first_ms: pass.first_ms.unwrap_or_default(),
             last_ms: pass.last_ms,
             anchored: anchor.is_some(),
@@ -129,12 +131,26 @@ fn flaw(index: impl Into<Option<u64>>, why: Why) -> Stop {
     Stop::Flaw(Flaw { index: index.into(), why })
 }
 
+/// A release without an end so far.
+struct Open {
+    release: ReleaseId,
+    /// What may have left at most, and what had left at least.
+    ceiling: Option<u64>,
+    bytes: u64,
+}
+
+impl Open {
+    fn holds(&self, bytes: u64) -> bool {
+        bytes >= self.bytes && self.ceiling.is_none_or(|ceiling| bytes <= ceiling)
+    }
+}
+
 #[derive(Default)]
 struct Pass {
     tree: Tree,
     verifier: Option<Verifier>,
     kinds: BTreeMap<&'static str, u64>,
-    open: BTreeMap<u64, ReleaseId>,
+    open: BTreeMap<u64, Open>,
     open_ids: HashSet<ReleaseId>,
     first_ms: Option<u64>,
     last_ms: u64,
@@ -230,10 +246,32 @@ impl Pass {
                 if !self.open_ids.insert(intent.release) {
                     return Err(Why::OpenedTwice);
                 }
-                self.open.insert(index, intent.release);
+                let open = Open { release: intent.release, ceiling: intent.ceiling_bytes, bytes: 0 };
+                self.open.insert(index, open);
             }
-            Entry::Complete(closed) => self.close(closed.intent, closed.release)?,
-            Entry::Reconciled(closed) => self.close(closed.intent, closed.release)?,
+            Entry::Grant(grant) => {
+                let open = self.open.get_mut(&grant.intent).filter(|open| open.release == grant.release);
+                let open = open.ok_or(Why::NotOpen)?;
+                let is_raised = open.ceiling.is_none_or(|ceiling| grant.ceiling_bytes > ceiling);
+                if !is_raised || !open.holds(grant.bytes) {
+                    return Err(Why::Ceiling);
+                }
+                (open.ceiling, open.bytes) = (Some(grant.ceiling_bytes), grant.bytes);
+            }
+            Entry::Complete(closed) => {
+                if !self.close(closed.intent, closed.release)?.holds(closed.completion.bytes) {
+                    return Err(Why::Ceiling);
+                }
+            }
+            Entry::Reconciled(closed) => {
+                let open = self.close(closed.intent, closed.release)?;
+                if (closed.bytes_min, closed.bytes_max) != (open.bytes, open.ceiling) {
+                    return Err(Why::Ceiling);
+                }
+            }
+            // Of a release that was closed before: which of them is not remembered here.
+            Entry::Ack(ack) if self.open_ids.contains(&ack.release) => return Err(Why::NotOpen),
+            Entry::Ack(_) => {}
             Entry::ReplicaStart(_) | Entry::ReplicaResumed(_) | Entry::Refused(_) => {}
         }
         *self.kinds.entry(entry.kind()).or_default() += 1;
@@ -242,9 +280,9 @@ impl Pass {
         Ok(())
     }
 
-    fn close(&mut self, intent: u64, release: ReleaseId) -> Result<(), Why> {
+    fn close(&mut self, intent: u64, release: ReleaseId) -> Result<Open, Why> {
         self.open_ids.remove(&release);
-        if self.open.remove(&intent) == Some(release) { Ok(()) } else { Err(Why::NotOpen) }
+        self.open.remove(&intent).filter(|open| open.release == release).ok_or(Why::NotOpen)
     }
 
     fn check_key(&mut self, given: Option<&Verifier>) -> Result<(), Stop> {
@@ -272,7 +310,7 @@ impl Pass {
             return Err(flaw(None, Why::Root));
         }
         let listed = store.open_releases()?;
-        let found = self.open.iter().map(|(index, release)| (*release.as_bytes(), *index));
+        let found = self.open.iter().map(|(index, open)| (*open.release.as_bytes(), *index));
         if !found.eq(listed) {
             return Err(flaw(None, Why::OpenList));
         }

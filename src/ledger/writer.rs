@@ -19,17 +19,19 @@ use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
 use super::book::Book;
-use super::entry::{Cause, Entry, Reconciled, Resumed};
+use super::entry::{Cause, Entry, Grant, Reconciled, Resumed};
 use super::error::LedgerError;
 use super::key::Signer;
 use super::release::OpenRelease;
 use super::stamper::Stamper;
 use crate::domain::{Digest, ReleaseId};
-use crate::store::{NewEntry, Store, StoreError};
+use crate::store::{Filter, NewEntry, Store, StoreError};
 
 /// Most entries and bytes in one commit.
 const BATCH_ENTRIES_MAX: usize = 1_024;
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Grants of one release read at a time.
+const GRANTS_PAGE: u64 = 256;
 /// How long a failed store is left alone, and how often those who ask meanwhile are answered.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_STEP: Duration = Duration::from_millis(20);
@@ -301,16 +303,38 @@ pub(super) fn reconcile(
             return Err(LedgerError::EntryChanged { index });
         };
         if !live.contains(&intent.release) {
+            let grant = last_grant(book, &intent.release)?;
             entries.push(stamper.write(&Entry::Reconciled(Reconciled {
                 release: intent.release,
                 intent: index,
                 cause,
-                bytes_min: 0,
-                bytes_max: intent.ceiling_bytes,
+                bytes_min: grant.as_ref().map_or(0, |grant| grant.bytes),
+                bytes_max: grant.map(|grant| grant.ceiling_bytes).or(intent.ceiling_bytes),
             }))?);
         }
     }
     Ok(entries)
+}
+
+/// The grant that bounds what can have left of a release.
+fn last_grant(book: &mut Book, release: &ReleaseId) -> Result<Option<Grant>, LedgerError> {
+    let kind = Some("release.grant".to_owned());
+    let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
+    let (mut from, mut last) = (0, None);
+    loop {
+        let page = book.reader().find(&filter, from, GRANTS_PAGE)?;
+        let is_end = (page.len() as u64) < GRANTS_PAGE;
+        if let Some(stored) = page.last() {
+            let Ok((_, Entry::Grant(grant))) = Entry::read(&stored.leaf) else {
+                return Err(LedgerError::EntryChanged { index: stored.index });
+            };
+            from = stored.index + 1;
+            last = Some(*grant);
+        }
+        if is_end {
+            return Ok(last);
+        }
+    }
 }
 
 pub(super) fn read_anchor(path: &std::path::Path) -> Result<String, LedgerError> {

@@ -5,14 +5,15 @@
 
 use toml::de::DeTable;
 
-use super::role::{self, NUMBER_NAMES, RoleRule, Sight};
+use super::paths::NUMBER_NAMES;
+use super::role::{self, RoleRule, Sight};
 use super::route::{self, ParameterKind, Route};
 use super::template::Template;
 use super::{Policy, PolicyRef, Validity};
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Diagnostic, quote};
 use crate::document::{Problem, Problems, Source};
-use crate::domain::{Action, Dataset, Determination, Digest, Stage};
+use crate::domain::{Action, Dataset, Determination, Digest, FieldPath, Stage};
 
 /// Longest free text, in bytes.
 const TEXT_BYTES_MAX: usize = 2_000;
@@ -95,6 +96,7 @@ fn read_file(table: &DeTable<'_>, marks: &mut Marks, problems: &mut Problems<'_>
         role_tables.iter().map(|table| role::read(table, &mut marks.sights, problems)).collect();
     check_roles_once(&role_tables, &roles, problems);
     check_parameters(&route_tables, &routes, &roles, problems);
+    check_row_areas(&route_tables, &routes, &roles, problems);
     let routes = routes.into_iter().collect::<Option<Vec<_>>>()?;
     let roles = roles.into_iter().collect::<Option<Vec<_>>>()?;
     Some(File { head: head?, routes, roles })
@@ -222,6 +224,34 @@ fn check_parameters(
                     .help("remove it: who may try values learns the hidden field"),
                 );
             }
+        }
+    }
+}
+
+/// An object cannot say where a row belongs.
+fn check_row_areas(
+    tables: &[At<&DeTable<'_>>],
+    routes: &[Option<Route>],
+    roles: &[Option<RoleRule>],
+    problems: &mut Problems<'_>,
+) {
+    let paths = || roles.iter().flatten().flat_map(|role| &role.fields).map(|rule| &rule.path);
+    for (table, route) in tables.iter().zip(routes) {
+        let Some(route) = route else { continue };
+        let is_above =
+            |path: &&FieldPath| path.steps().first().is_some_and(|step| step.name == route.row_area);
+        if let (Some(path), Some(value)) = (paths().find(is_above), table.value.get("row_area")) {
+            problems.push(
+                Problem::at(
+                    value.span(),
+                    format!(
+                        "{} is an object in the rule of {}",
+                        quote(route.row_area.as_str()),
+                        quote(&path.to_string())
+                    ),
+                )
+                .help("write the field of the record itself that says where a row belongs"),
+            );
         }
     }
 }

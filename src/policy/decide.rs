@@ -11,9 +11,10 @@ use thiserror::Error;
 use super::route::{ParameterKind, Route};
 use super::set::PolicySet;
 use super::template::Match;
-use super::{Policy, PolicyRef};
+use super::{Policy, PolicyRef, RoleRule};
 use crate::domain::{
-    Action, Ask, Determination, KodeGanda, MaskPlan, Method, Party, RowArea, Tps, Wilayah, day_in_wib,
+    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party, Tps,
+    Wilayah, day_in_wib,
 };
 use crate::identity::Requester;
 
@@ -23,10 +24,11 @@ pub struct Grant {
     requester: Requester,
     ask: Ask,
     area: Wilayah,
-    plan: MaskPlan,
     policy: Arc<Policy>,
     /// Index into the policy's routes.
     route: usize,
+    /// Index into the policy's roles.
+    role: usize,
 }
 
 /// Where a denied ask had got to: what the ledger may say of it.
@@ -127,13 +129,25 @@ impl Grant {
         self.area
     }
 
-    pub fn plan(&self) -> &MaskPlan {
-        &self.plan
+    /// The plan for a body that the source calls so.
+    pub fn plan(&self, media_type: &MediaType) -> MaskPlan {
+        let format = self.route().format.of(media_type);
+        Policy::plan(self.route(), self.rule(), self.area, format)
+    }
+
+    /// The form of the copy, unless the source's media type decides.
+    pub fn format(&self) -> Option<&Format> {
+        self.route().format.settled()
     }
 
     /// Essences of the media types that the source may give its body.
     pub fn media_types(&self) -> &[String] {
         self.route().media_types()
+    }
+
+    /// Codings that the copy may leave in when it is asked for in one.
+    pub fn codings(&self) -> &[ContentCoding] {
+        self.route().codings()
     }
 
     pub fn policy(&self) -> &PolicyRef {
@@ -156,17 +170,22 @@ impl Grant {
     /// under another name, (`usia`, `age(2024-02-14) of tanggal_lahir`).
     /// Dropped fields are not among them.
     pub fn given(&self) -> Vec<(String, String)> {
-        let left = self.plan.fields.iter().filter(|rule| rule.action != Action::Drop);
+        let left = self.rule().fields.iter().filter(|rule| rule.action != Action::Drop);
         let told = left.map(|rule| match &rule.emit_as {
             Some(_) => (rule.emitted().to_string(), format!("{} of {}", rule.action, rule.path)),
             None => (rule.path.to_string(), rule.action.to_string()),
         });
-        let added = self.plan.kode_ganda.iter().map(|added| (KodeGanda::NAME.to_owned(), added.to_string()));
+        let added =
+            self.rule().kode_ganda.iter().map(|added| (KodeGanda::NAME.to_owned(), added.to_string()));
         told.chain(added).collect()
     }
 
     fn route(&self) -> &Route {
         &self.policy.routes()[self.route]
+    }
+
+    fn rule(&self) -> &RoleRule {
+        &self.policy.roles()[self.role]
     }
 }
 
@@ -211,19 +230,12 @@ impl PolicySet {
             return Err(Denial::ElectionMismatch { at: at() });
         }
         let level = requester.scope.level;
-        let rule = policy.role(&requester.role, level).ok_or_else(|| Denial::RoleWithoutRule { at: at() })?;
+        let role = policy.role(&requester.role, level).ok_or_else(|| Denial::RoleWithoutRule { at: at() })?;
         // A kecamatan's mandate does not reach its kabupaten, even were the kabupaten in the list.
         if area.level() < level || !requester.scope.covers(&area) {
             return Err(Denial::AreaOutsideScope { at: at() });
         }
-        let plan = MaskPlan {
-            format: route.format.clone(),
-            fields: rule.fields.clone(),
-            row_area: RowArea { field: route.row_area.clone(), within: area, outside: route.outside },
-            kode_ganda: rule.kode_ganda.clone(),
-            sweep: rule.sweep.clone(),
-        };
-        Ok(Grant { requester, ask, area, plan, policy: Arc::clone(policy), route: index })
+        Ok(Grant { requester, ask, area, policy: Arc::clone(policy), route: index, role })
     }
 
     /// The one route that answers the path. Where none does but for a malformed area, that route, so that the
@@ -323,9 +335,13 @@ nama = "keep"
 "#;
 
     fn set() -> PolicySet {
+        set_of(POLICY)
+    }
+
+    fn set_of(policy: &str) -> PolicySet {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("contoh.toml");
-        std::fs::write(&path, POLICY).unwrap();
+        std::fs::write(&path, policy).unwrap();
         PolicySet::load(&[path]).unwrap()
     }
 
@@ -498,9 +514,10 @@ nama = "keep"
         let expected =
             ["nik mask(6,0)", "usia age(2024-02-14) of tanggal_lahir", "kode_ganda kode_ganda(nik)"];
         assert_eq!(given, expected);
-        assert_eq!(grant.plan().fields.len(), 3, "a dropped field is an order too");
-        assert_eq!(grant.plan().row_area.within.as_str(), "990101");
-        assert_eq!(grant.plan().row_area.field.as_str(), "kode_tps");
+        let plan = grant.plan(&MediaType::read("text/csv").unwrap());
+        assert_eq!(plan.fields.len(), 3, "a dropped field is an order too");
+        assert_eq!(plan.row_area.within.as_str(), "990101");
+        assert_eq!(plan.row_area.field.as_str(), "kode_tps");
         assert_eq!(grant.media_types(), ["text/csv"]);
         assert_eq!(grant.policy().name, "contoh");
         assert_eq!(grant.policy().digest, crate::domain::Digest::of(POLICY.as_bytes()));
@@ -508,6 +525,46 @@ nama = "keep"
         assert_eq!(grant.legal_basis(), "UU 7/2017");
         assert_eq!(grant.ask().path_and_query(), "/dpt/990101.csv?halaman=2");
         assert_eq!(grant.requester().subject, "saksi-1");
+    }
+
+    #[test]
+    fn the_delimiter_is_the_policys_or_else_what_the_media_type_says() {
+        let cases: [(&str, &str, Option<u8>, &[(&str, u8)]); 6] = [
+            ("", r#"["text/csv"]"#, Some(b','), &[("text/csv; charset=utf-8", b',')]),
+            ("", r#"["text/tab-separated-values"]"#, Some(b'\t'), &[("text/tab-separated-values", b'\t')]),
+            (
+                "",
+                r#"["text/csv", "text/tab-separated-values", "text/plain"]"#,
+                None,
+                &[("text/csv", b','), ("TEXT/Tab-Separated-Values", b'\t'), ("text/plain", b',')],
+            ),
+            ("delimiter = \";\"", r#"["text/csv"]"#, Some(b';'), &[("text/csv", b';')]),
+            (
+                "delimiter = \";\"",
+                r#"["text/csv", "text/tab-separated-values"]"#,
+                Some(b';'),
+                &[("text/csv", b';'), ("text/tab-separated-values", b';')],
+            ),
+            ("delimiter = \"\\t\"", r#"["text/csv"]"#, Some(b'\t'), &[("text/csv", b'\t')]),
+        ];
+        let delimiter = |format: &Format| match format {
+            Format::Csv { delimiter, .. } => Some(*delimiter),
+            _ => None,
+        };
+        for (more, media_types, settled, of) in cases {
+            let policy = POLICY.replacen(
+                "media_types = [\"text/csv\"]",
+                &format!("media_types = {media_types}\n{more}"),
+                1,
+            );
+            let set = set_of(&policy);
+            let grant = set.decide(party(), ask("GET /dpt/9901.csv"), NOON_S).unwrap();
+            assert_eq!(grant.format().and_then(delimiter), settled, "{more} {media_types}");
+            for (media_type, expected) in of {
+                let plan = grant.plan(&MediaType::read(media_type).unwrap());
+                assert_eq!(delimiter(&plan.format), Some(*expected), "{more} {media_types} {media_type}");
+            }
+        }
     }
 
     #[test]

@@ -59,17 +59,33 @@ pub(super) fn read_ganda(
     let mut sound = true;
     if NKK_NAMES.iter().any(|number| text.value.eq_ignore_ascii_case(number)) {
         problems.push(
-            Problem::at(text.span, "equal family cards would show who lives together")
+            Problem::at(text.span.clone(), "equal family cards would show who lives together")
                 .help("write `kode_ganda = { of = \"nik\" }`: voters are doubled by their NIK"),
         );
         sound = false;
     }
-    let leaves = |rule: &&FieldRule| rule.action != Action::Drop;
-    let is_added = |path: &FieldPath| path.name().is_some_and(|name| name.as_str() == KodeGanda::NAME);
-    if let Some(rule) = fields.iter().filter(leaves).find(|rule| is_added(&rule.emitted())) {
+    let first = |path: &FieldPath| path.steps().first().map_or(path.leaf(), |step| &step.name).clone();
+    // An object on the way to a field stays, even when nothing of it leaves.
+    let leaves = |rule: &&FieldRule| rule.action != Action::Drop || rule.path.name().is_none();
+    let mut leaving = fields.iter().filter(leaves);
+    if let Some(rule) = leaving.find(|rule| first(&rule.emitted()).as_str() == KodeGanda::NAME) {
         problems.push(
             Problem::at(table.span, format!("{} leaves as `kode_ganda` too", quote(&rule.path.to_string())))
                 .help("give the field another name by `as`, or drop it"),
+        );
+        sound = false;
+    }
+    if let Some(rule) = fields.iter().find(|rule| rule.path.name().is_none() && first(&rule.path) == of) {
+        problems.push(
+            Problem::at(
+                text.span,
+                format!(
+                    "{} is an object in the rule of {}",
+                    quote(text.value),
+                    quote(&rule.path.to_string())
+                ),
+            )
+            .help("write the field of the record itself that holds the number"),
         );
         sound = false;
     }

@@ -12,6 +12,8 @@ mod check;
 mod decide;
 mod error;
 mod extras;
+mod format;
+mod paths;
 mod preview;
 mod role;
 mod route;
@@ -23,10 +25,11 @@ mod tests;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::domain::{Determination, Digest, Level, Role};
+use crate::domain::{Determination, Digest, Format, Level, MaskPlan, Role, RowArea, Wilayah};
 
 pub use decide::{Denial, DeniedAt, Grant};
 pub use error::PolicyError;
+pub use format::BodyFormat;
 pub use preview::PreviewError;
 pub use role::RoleRule;
 pub use route::{ParameterKind, Route};
@@ -96,7 +99,19 @@ impl Policy {
         &self.roles
     }
 
-    fn role(&self, role: &Role, level: Level) -> Option<&RoleRule> {
-        self.roles.iter().find(|rule| rule.role == *role && rule.level == level)
+    /// Where the rule for a role at a level stands.
+    fn role(&self, role: &Role, level: Level) -> Option<usize> {
+        self.roles.iter().position(|rule| rule.role == *role && rule.level == level)
+    }
+
+    /// The orders of one rule for one area, for a body that the route takes in this form.
+    fn plan(route: &Route, rule: &RoleRule, within: Wilayah, format: Format) -> MaskPlan {
+        MaskPlan {
+            format,
+            fields: rule.fields.clone(),
+            row_area: RowArea { field: route.row_area.clone(), within, outside: route.outside },
+            kode_ganda: rule.kode_ganda.clone(),
+            sweep: rule.sweep.clone(),
+        }
     }
 }

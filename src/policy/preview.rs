@@ -4,8 +4,8 @@
 
 use thiserror::Error;
 
-use super::Policy;
-use crate::domain::{Format, Level, MaskPlan, Role, RowArea, Wilayah};
+use super::{Policy, Route};
+use crate::domain::{Level, MaskPlan, Role, Wilayah};
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PreviewError {
@@ -22,7 +22,8 @@ fn words(levels: &[Level]) -> String {
 }
 
 impl Policy {
-    /// The plan for a role, on the first route of the format: `json`, `ndjson` or `csv`.
+    /// The plan for a role, on the first route of the format: `json`, `ndjson`, `json-seq`, `csv`, or `tsv`
+    /// for CSV with tabs.
     pub fn preview(
         &self,
         role: &Role,
@@ -40,15 +41,8 @@ impl Policy {
                 return Err(PreviewError::LevelMissing { levels });
             }
         };
-        let is_wanted = |wanted: &Format| wanted.as_str() == format;
-        let route = self.routes.iter().find(|route| is_wanted(&route.format));
-        let route = route.ok_or(PreviewError::FormatUnknown)?;
-        Ok(MaskPlan {
-            format: route.format.clone(),
-            fields: rule.fields.clone(),
-            row_area: RowArea { field: route.row_area.clone(), within, outside: route.outside },
-            kode_ganda: rule.kode_ganda.clone(),
-            sweep: rule.sweep.clone(),
-        })
+        let wanted = |route| Some((route, Route::format(route).called(format)?));
+        let (route, format) = self.routes.iter().find_map(wanted).ok_or(PreviewError::FormatUnknown)?;
+        Ok(Self::plan(route, rule, within, format))
     }
 }

@@ -19,16 +19,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::extras;
+use super::paths::{self, holds_number};
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{
-    Action, FieldName, FieldPath, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep,
-};
-
-/// Names under which sources hold a NIK or an NKK.
-pub(super) const NUMBER_NAMES: [&str; 5] = ["nik", "nkk", "no_kk", "no_nik", "no_ktp"];
+use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep};
 
 /// Years of a band: a narrower one is an age, a wider one says nothing.
 const WIDTHS: std::ops::RangeInclusive<u8> = 2..=50;
@@ -46,9 +42,10 @@ pub struct RoleRule {
     pub sweep: Sweep,
 }
 
-/// Which digits of a field a mask leaves in sight, for the comparison of all recipients.
+/// Which digits of a field a mask leaves in sight, for the comparison of all recipients. The same number may stand at
+/// different places in the answers of two routes, so the field's own name is compared and not its path.
 pub(super) struct Sight {
-    pub(super) field: FieldPath,
+    pub(super) field: FieldName,
     pub(super) mask: Mask,
 }
 
@@ -72,6 +69,7 @@ enum Word {
     Area,
     Fixed,
     Token,
+    Fpe,
 }
 
 const WORDS: &[(&str, Word)] = &[
@@ -84,10 +82,12 @@ const WORDS: &[(&str, Word)] = &[
     ("area", Word::Area),
     ("fixed", Word::Fixed),
     ("token", Word::Token),
+    ("fpe", Word::Fpe),
 ];
 
 const ACTION: Key = Key { name: "action", example: "\"keep\"" };
 const AS: Key = Key { name: "as", example: "\"usia\"" };
+const AS_NUMBER: Key = Key { name: "as", example: "\"nik_semu\"" };
 const AT: Key = Key { name: "at", example: "2024-02-14" };
 const FIRST: Key = Key { name: "first", example: "6" };
 const LAST: Key = Key { name: "last", example: "4" };
@@ -96,12 +96,16 @@ const WIDTH: Key = Key { name: "width", example: "10" };
 const AREA_LEVEL: Key = Key { name: "level", example: "\"desa\"" };
 const TEXT: Key = Key { name: "text", example: "\"-\"" };
 
+/// Everything that a rule may hold, but for its action.
+const SETTINGS: &[&str] = &["as", "at", "first", "last", "letters", "width", "level", "text"];
+
 impl Word {
     /// What a rule with this action may hold.
     fn keys(self) -> &'static [Key] {
         match self {
             Self::Drop => &[ACTION],
             Self::Keep | Self::Year | Self::Token => &[ACTION, AS],
+            Self::Fpe => &[ACTION, AS_NUMBER],
             Self::Mask => &[ACTION, FIRST, LAST, LETTERS, AS],
             Self::Age => &[ACTION, AT, AS],
             Self::AgeBand => &[ACTION, AT, WIDTH, AS],
@@ -147,8 +151,7 @@ fn read_fields(
 ) -> Option<Vec<FieldRule>> {
     let mut entries: Vec<_> = table.value.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
-    let mut fields: Vec<FieldRule> = Vec::new();
-    let mut emitted: Vec<At<FieldPath>> = Vec::new();
+    let mut fields: Vec<At<FieldRule>> = Vec::new();
     let mut sound = true;
     for (name, value) in entries {
         let name = At { value: name.get_ref().as_ref(), span: name.span() };
@@ -157,26 +160,13 @@ fn read_fields(
             continue;
         };
         if let Action::Mask(mask) = &rule.action {
-            let sight = Sight { field: rule.path.clone(), mask: *mask };
+            let sight = Sight { field: rule.path.leaf().clone(), mask: *mask };
             sights.push(At { value: sight, span: name.span.clone() });
         }
-        if rule.action != Action::Drop {
-            if let Some(first) = emitted.iter().find(|known| known.value == rule.emitted()) {
-                problems.push(
-                    Problem::at(
-                        name.span.clone(),
-                        format!("two fields leave as {}", quote(&first.value.to_string())),
-                    )
-                    .note(format!("first at line {}", problems.line(first.span.start)))
-                    .help("give one of the two another name by `as`, or drop it"),
-                );
-                sound = false;
-            }
-            emitted.push(At { value: rule.emitted(), span: name.span });
-        }
-        fields.push(rule);
+        fields.push(At { value: rule, span: name.span });
     }
-    if sound && emitted.is_empty() {
+    sound &= paths::check(&fields, problems);
+    if sound && fields.iter().all(|rule| rule.value.action == Action::Drop) {
         let what = if fields.is_empty() { "names no field" } else { "drops every field" };
         problems.push(
             Problem::at(table.span.clone(), format!("the role {what}, so that its copy would be empty"))
@@ -184,7 +174,7 @@ fn read_fields(
         );
         sound = false;
     }
-    sound.then_some(fields)
+    sound.then(|| fields.into_iter().map(|rule| rule.value).collect())
 }
 
 fn read_rule(
@@ -192,7 +182,7 @@ fn read_rule(
     value: &Spanned<DeValue<'_>>,
     problems: &mut Problems<'_>,
 ) -> Option<FieldRule> {
-    let path = read_path(name, problems);
+    let path = paths::read_path(name, problems);
     let (action, emit_as) = match value.get_ref() {
         DeValue::String(text) => {
             let text = At { value: text.as_ref(), span: value.span() };
@@ -210,7 +200,7 @@ fn read_rule(
             return None;
         }
     };
-    if action == Action::Keep && is_number(name.value) {
+    if action == Action::Keep && holds_number(name.value) {
         problems.push(
             Problem::at(value.span(), format!("{} would leave in full", quote(name.value)))
                 .note("the whole number may be inspected at KPU's office; no copy holds it")
@@ -219,23 +209,6 @@ fn read_rule(
         return None;
     }
     Some(FieldRule { path: path?, action, emit_as })
-}
-
-/// Whether a field, by one of its names, holds a NIK or NKK, wherever in a record it lies.
-fn is_number(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    NUMBER_NAMES.iter().any(|number| name.eq_ignore_ascii_case(number))
-}
-
-fn read_path(text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldPath> {
-    let path = text.value.parse::<FieldPath>();
-    if let Err(error) = &path {
-        problems.push(
-            Problem::at(text.span.clone(), format!("the field's name is malformed: {error}"))
-                .help("spell it exactly as the source does; names of another form never leave"),
-        );
-    }
-    path.ok()
 }
 
 pub(super) fn read_name(what: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
@@ -263,6 +236,7 @@ fn read_word(field: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Optio
             "{ action = \"age_band\", at = 2024-02-14, width = 10, as = \"kelompok_usia\" }",
         ),
         Word::Area => ("a `level`", "{ action = \"area\", level = \"desa\" }"),
+        Word::Fpe => ("a name `as`", "{ action = \"fpe\", as = \"nik_semu\" }"),
         Word::Fixed => ("a `text`", "{ action = \"fixed\", text = \"-\" }"),
     };
     problems.push(
@@ -280,10 +254,12 @@ fn read_settings(
     problems: &mut Problems<'_>,
 ) -> Option<(Action, Option<FieldName>)> {
     let Some(text) = table.get("action") else {
-        problems.push(
-            Problem::at(span, format!("the rule of {} has no `action`", quote(field)))
+        problems.push(match paths::unquoted(field, table, SETTINGS) {
+            Some(path) => Problem::at(span, format!("the path {} is written without quotes", quote(&path)))
+                .help(format!("write `\"{path}\"`, with quotes: to TOML a dot outside them makes a table")),
+            None => Problem::at(span, format!("the rule of {} has no `action`", quote(field)))
                 .help("write it like `{ action = \"mask\", first = 6 }`"),
-        );
+        });
         return None;
     };
     let Some(text) = text.get_ref().as_str().map(|value| At { value, span: text.span() }) else {
@@ -305,6 +281,10 @@ fn read_settings(
         Word::Drop => Action::Drop,
         Word::Year => Action::Year,
         Word::Token => Action::Token,
+        Word::Fpe => {
+            check_fpe_name(&keys, problems)?;
+            Action::Fpe
+        }
         Word::Mask if keys.get("letters").is_some() => read_letters(field, &keys, problems)?,
         Word::Mask => Action::Mask(read_mask(&keys, problems)?),
         Word::Age => {
@@ -329,6 +309,20 @@ fn read_settings(
         Word::Fixed => Action::Fixed(read_fixed(&keys, problems)?),
     };
     Some((action, emit_as))
+}
+
+/// What `fpe` makes would be taken for a real number under the name of one.
+fn check_fpe_name(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<()> {
+    keys.need("as", problems)?;
+    let name = keys.text("as", problems)?;
+    if !holds_number(name.value) {
+        return Some(());
+    }
+    problems.push(
+        Problem::at(name.span, format!("{} would be taken for a real number", quote(name.value)))
+            .help("write another name, such as `as = \"nik_semu\"`"),
+    );
+    None
 }
 
 fn read_mask(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Mask> {
@@ -370,7 +364,7 @@ fn read_width(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<u8> {
 /// A mask of a free text: `{ action = "mask", letters = 1 }`.
 fn read_letters(field: &str, keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Action> {
     let number = keys.number("letters", problems)?;
-    let wrong = if is_number(field) {
+    let wrong = if holds_number(field) {
         format!("{} is a number and has no letters", quote(field))
     } else if keys.get("first").is_some() || keys.get("last").is_some() {
         "a mask counts digits or letters, not both".to_owned()

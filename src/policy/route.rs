@@ -12,13 +12,14 @@
 //! tps = "tps"
 //! ```
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+use super::format::{self, BodyFormat};
 use super::template::Template;
 use crate::document::quote;
 use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
-use crate::domain::{FieldName, Format, Formulas, MediaType, Method, Outside, Records};
+use crate::domain::{ContentCoding, FieldName, Format, MediaType, Method, Outside, Records};
 
 /// What a parameter's value has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,10 +46,11 @@ pub struct Route {
     pub(super) methods: Vec<Method>,
     pub(super) area: AreaPlace,
     pub(super) parameters: Vec<(String, ParameterKind)>,
-    pub(super) format: Format,
+    pub(super) format: BodyFormat,
     pub(super) media_types: Vec<String>,
     pub(super) row_area: FieldName,
     pub(super) outside: Outside,
+    pub(super) codings: Vec<ContentCoding>,
 }
 
 impl Route {
@@ -72,7 +74,7 @@ impl Route {
         &self.parameters
     }
 
-    pub fn format(&self) -> &Format {
+    pub fn format(&self) -> &BodyFormat {
         &self.format
     }
 
@@ -90,6 +92,11 @@ impl Route {
     pub fn outside(&self) -> Outside {
         self.outside
     }
+
+    /// Codings that a copy may leave in when a request asks for one, the policy's first choice first.
+    pub fn codings(&self) -> &[ContentCoding] {
+        &self.codings
+    }
 }
 
 const ROUTE_KEYS: &[Key] = &[
@@ -104,32 +111,15 @@ const ROUTE_KEYS: &[Key] = &[
     Key { name: "media_types", example: "[\"text/csv\"]" },
     Key { name: "row_area", example: "\"kode_tps\"" },
     Key { name: "outside", example: "\"withhold\"" },
+    Key { name: "codings", example: "[\"zstd\", \"gzip\"]" },
 ];
-
-const ENVELOPE_KEYS: &[Key] =
-    &[Key { name: "envelope", example: "\"data\"" }, Key { name: "keep", example: "[\"jumlah\"]" }];
 
 const METHODS: &[(&str, Method)] = &[("GET", Method::Get), ("HEAD", Method::Head)];
 
 const KINDS: &[(&str, ParameterKind)] =
     &[("wilayah", ParameterKind::Wilayah), ("tps", ParameterKind::Tps), ("number", ParameterKind::Number)];
 
-const FORMULAS: &[(&str, Formulas)] =
-    &[("neutralise", Formulas::Neutralise), ("keep", Formulas::Keep), ("abort", Formulas::Abort)];
-
 const OUTSIDES: &[(&str, Outside)] = &[("abort", Outside::Abort), ("withhold", Outside::Withhold)];
-
-const DELIMITERS: &[(&str, u8)] = &[(",", b','), (";", b';'), ("|", b'|'), ("\t", b'\t')];
-
-#[derive(Clone, Copy)]
-enum FormatWord {
-    Csv,
-    Ndjson,
-    Json,
-}
-
-const FORMATS: &[(&str, FormatWord)] =
-    &[("csv", FormatWord::Csv), ("ndjson", FormatWord::Ndjson), ("json", FormatWord::Json)];
 
 /// Reads one `[[route]]`. Its template is put into `templates` even where the rest of the route is wrong.
 pub(super) fn read(
@@ -145,14 +135,15 @@ pub(super) fn read(
     let area = read_area_place(&keys, template.as_ref(), problems);
     let methods = read_methods(&keys, problems);
     let parameters = read_parameters(&keys, problems);
-    let format = read_format(&keys, problems);
     let media_types = read_media_types(&keys, problems);
+    let format = format::read(&keys, media_types.as_deref().unwrap_or_default(), problems);
     let row_area =
         keys.need_text("row_area", problems).and_then(|text| read_field("row_area", &text, problems));
     let outside = choose(&keys, "outside", OUTSIDES, Outside::Abort, problems);
     if let (Some(outside), Some(format)) = (outside, &format) {
         check_outside(outside, format, &keys, problems);
     }
+    let codings = read_codings(&keys, problems);
     Some(Route {
         template: template?.value,
         methods: methods?,
@@ -162,12 +153,13 @@ pub(super) fn read(
         media_types: media_types?,
         row_area: row_area?,
         outside: outside?,
+        codings: codings?,
     })
 }
 
 /// A text that is one record has nothing left to hand over when that record is withheld.
-fn check_outside(outside: Outside, format: &Format, keys: &Keys<'_>, problems: &mut Problems<'_>) {
-    if let (Outside::Withhold, Format::Json(Records::Object), Some(value)) =
+fn check_outside(outside: Outside, format: &BodyFormat, keys: &Keys<'_>, problems: &mut Problems<'_>) {
+    if let (Outside::Withhold, BodyFormat::Of(Format::Json(Records::Object)), Some(value)) =
         (outside, format, keys.get("outside"))
     {
         problems.push(
@@ -244,6 +236,16 @@ fn read_methods(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<Meth
     methods.into_iter().collect()
 }
 
+fn read_codings(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<ContentCoding>> {
+    if keys.get("codings").is_none() {
+        return Some(Vec::new());
+    }
+    let words = ContentCoding::ALL.map(|coding| (coding.as_str(), coding));
+    let texts = keys.need_texts("codings", problems)?;
+    let codings: Vec<_> = texts.iter().map(|text| word("codings", text, &words, problems)).collect();
+    codings.into_iter().collect()
+}
+
 fn read_parameters(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<(String, ParameterKind)>> {
     if keys.get("parameters").is_none() {
         return Some(Vec::new());
@@ -279,38 +281,8 @@ fn read_parameters(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Vec<(
     sound.then_some(parameters)
 }
 
-fn read_format(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Format> {
-    let text = keys.need_text("format", problems)?;
-    let format = word("format", &text, FORMATS, problems)?;
-    let strangers: &[&str] = match format {
-        FormatWord::Csv => &["records"],
-        FormatWord::Json => &["delimiter", "formulas"],
-        FormatWord::Ndjson => &["delimiter", "formulas", "records"],
-    };
-    let mut sound = true;
-    for name in ["delimiter", "formulas", "records"] {
-        if let (true, Some(value)) = (strangers.contains(&name), keys.get(name)) {
-            problems.push(
-                Problem::at(value.span(), format!("`{name}` says nothing to the format `{}`", text.value))
-                    .help(format!("remove `{name}`, or change `format`")),
-            );
-            sound = false;
-        }
-    }
-    let format = match format {
-        FormatWord::Csv => {
-            let delimiter = choose(keys, "delimiter", DELIMITERS, b',', problems);
-            let formulas = choose(keys, "formulas", FORMULAS, Formulas::Neutralise, problems);
-            Format::Csv { delimiter: delimiter?, formulas: formulas? }
-        }
-        FormatWord::Ndjson => Format::Ndjson,
-        FormatWord::Json => Format::Json(read_records(keys, problems)?),
-    };
-    sound.then_some(format)
-}
-
 /// A word under a key that may be absent.
-fn choose<T: Copy>(
+pub(super) fn choose<T: Copy>(
     keys: &Keys<'_>,
     name: &'static str,
     words: &[(&'static str, T)],
@@ -323,48 +295,7 @@ fn choose<T: Copy>(
     }
 }
 
-fn read_records(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Records> {
-    let value = keys.need("records", problems)?;
-    match value.get_ref() {
-        DeValue::String(text) => {
-            let text = At { value: text.as_ref(), span: value.span() };
-            let object = word("records", &text, &[("array", false), ("object", true)], problems)?;
-            Some(if object { Records::Object } else { Records::Array })
-        }
-        DeValue::Table(table) => read_envelope(table, value.span(), problems),
-        _ => {
-            problems.push(keys.wrong_type(
-                "records",
-                "`\"array\"`, `\"object\"` or `{ envelope = \"data\" }`",
-                value,
-            ));
-            None
-        }
-    }
-}
-
-fn read_envelope(
-    table: &DeTable<'_>,
-    span: std::ops::Range<usize>,
-    problems: &mut Problems<'_>,
-) -> Option<Records> {
-    let keys = Keys::open(table, span, "`records`", ENVELOPE_KEYS, problems);
-    let field = keys.need_text("envelope", problems).and_then(|text| read_field("envelope", &text, problems));
-    let texts = if keys.get("keep").is_some() { keys.need_texts("keep", problems)? } else { Vec::new() };
-    let keep: Vec<Option<FieldName>> = texts.iter().map(|text| read_field("keep", text, problems)).collect();
-    let field = field?;
-    let keep: Vec<FieldName> = keep.into_iter().collect::<Option<_>>()?;
-    if let Some(at) = keep.iter().position(|name| *name == field) {
-        problems.push(
-            Problem::at(texts[at].span.clone(), "the records are kept a second time, without any rule")
-                .help("remove it from `keep`; the records leave by the rules of the role"),
-        );
-        return None;
-    }
-    Some(Records::Envelope { field, keep })
-}
-
-fn read_field(key: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
+pub(super) fn read_field(key: &str, text: &At<&str>, problems: &mut Problems<'_>) -> Option<FieldName> {
     let name = text.value.parse::<FieldName>();
     if let Err(error) = &name {
         problems.push(

@@ -293,7 +293,7 @@ impl Row<'_> {
                     Ease::Drop => true,
                     Ease::Keep => is_plain(&window.bytes[*pos..end]),
                     Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
-                    Ease::None => false,
+                    Ease::Change | Ease::None => false,
                 };
                 if !is_taken || end > window.utf8_to {
                     break;

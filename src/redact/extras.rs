@@ -172,6 +172,19 @@ fn the_policy_may_look_for_more_and_may_end_the_pass() {
             ),
         )],
     );
+    // Patterns are looked for in what a cell says: the quotes round it are none of that.
+    let quotes = MaskPlan {
+        sweep: Sweep { found: Found::Mask, patterns: vec!["\"".parse().unwrap(), "\\W{2}".parse().unwrap()] },
+        ..standard(csv())
+    };
+    check(
+        &quotes,
+        &[(
+            "quotes round a cell",
+            "kode,nama\n9901,\"=1,2\"\n9901,\"A, LONG ENOUGH, 0123456789\"\n9901,\"A \"\"B\"\n",
+            Whole("kode,nama\n9901,\"'=1,2\"\n9901,A****LONG ENOUGH****0123456789\n9901,A****B\n"),
+        )],
+    );
     let aborts = |format| MaskPlan { sweep: sweep(Found::Abort), ..standard(format) };
     check(
         &aborts(Format::Ndjson),

@@ -407,7 +407,7 @@ fn a_row_must_say_that_it_lies_in_the_area() {
         (r#"{"kode":"99010"}"#, Some("row_outside_area")),
         (r#"{"kode":99.01}"#, Some("row_outside_area")),
         (r#"{"kode":9901e0}"#, Some("row_outside_area")),
-        (r#"{"kode":""}"#, Some("row_outside_area")),
+        (r#"{"kode":""}"#, Some("row_area_missing")),
         (r#"{"kode":null}"#, Some("row_area_missing")),
         (r#"{"kode":["9901"]}"#, Some("row_area_missing")),
         (r#"{"KODE":"9901"}"#, Some("row_area_missing")),
@@ -457,6 +457,7 @@ fn family_9_ndjson_holds_one_object_a_line() {
             ("over two lines", "{\"kode\":\n\"9901\"}\n", Stopped("syntax", 0, "")),
             ("wrong in its second line", "{\"kode\":\n9901x}\n", Stopped("syntax", 0, "")),
             ("twice in its second line", "{\"kode\":\n\"9901\",\"kode\":1}\n", Stopped("syntax", 0, "")),
+            ("an area over two lines", "{\"kode\":[\n\"9901\"]}\n", Stopped("syntax", 0, "")),
             ("a line end in a text", "{\"kode\":\"9901\n\"}\n", Stopped("control_character", 0, "")),
             ("half a pair at the line's end", "{\"kode\":\"\\ud800\n\"}\n", Stopped("lone_surrogate", 0, "")),
             (

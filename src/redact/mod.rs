@@ -29,12 +29,16 @@ mod cells;
 mod coding;
 mod columnar;
 mod csv;
+mod encode;
 mod error;
 mod fields;
+mod fpe;
 mod ganda;
 mod guess;
 mod gzip;
+mod hurry;
 mod json;
+mod lanes;
 mod marks;
 mod mask;
 mod ndjson;
@@ -50,6 +54,7 @@ mod sweep;
 mod values;
 
 pub use coding::Coding;
+pub use encode::{EncodeError, Encoder};
 pub use error::{Problem, RedactError};
 pub use fields::FieldTally;
 
@@ -216,7 +221,5 @@ mod harness;
 #[cfg(any(test, fuzzing))]
 #[expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "what does not hold panics")]
 pub mod property;
-#[cfg(test)]
-mod reference;
 #[cfg(test)]
 mod structures;

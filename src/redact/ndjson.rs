@@ -26,14 +26,22 @@ impl Ndjson {
             return Err(Stop::More);
         }
         let end = line_end.unwrap_or(window.bytes.len());
-        match (self.line(window, end, out, tally), line_end) {
+        let (len_before, tally_before) = (out.len(), *tally);
+        let mut read = self.line(window, end, out, tally);
+        if read.is_err() && line_end.is_some() {
+            // A value may have been found wrong that goes on in the next line, which has no say in this one: so
+            // this one is read again alone.
+            out.truncate(len_before);
+            *tally = tally_before;
+            read = self.line(Window { bytes: &window.bytes[..end], ..window }, end, out, tally);
+        }
+        match (read, line_end) {
             (Ok(()), _) => {
                 self.is_begun = true;
                 Ok(end)
             }
-            // An object does not go on in the next line, and what stands there does not matter to this one.
+            // An object does not go on in the next line.
             (Err(Stop::More), Some(_)) => Stop::bad(end, Problem::Syntax),
-            (Err(Stop::Bad { at, .. }), Some(_)) if at >= end => Stop::bad(end, Problem::Syntax),
             (Err(stop), _) => Err(stop),
         }
     }

@@ -13,7 +13,7 @@ use super::rules::{Ease, Rules};
 use super::scan::{self, Value};
 use super::splice::Splice;
 use super::stream::Window;
-use super::{Limits, Tally, sweep};
+use super::{Limits, Tally};
 
 pub(super) struct Objects {
     pub rules: Rules,
@@ -23,7 +23,7 @@ pub(super) struct Objects {
     /// Whether the last record lies outside the area and was not written.
     pub is_withheld: bool,
     ganda: Option<Ganda>,
-    guesses: Guesses,
+    pub guesses: Guesses,
 }
 
 impl Objects {
@@ -113,16 +113,16 @@ impl Objects {
         // Where the member's text begins, its comma included.
         let mut member = first;
         let end = loop {
-            let known = self.hurry(window, first, &mut member, &mut splice, &mut has_area);
-            let meaning = match known {
-                Some(place) => {
-                    self.guesses.take(place);
-                    *self.guesses.meaning(place)
-                }
-                None => match self.read_gap(window, member, member == first)? {
+            let is_known = self.hurry(window, first, &mut member, &mut splice, (&mut has_area, tally));
+            let meaning = if is_known {
+                let meaning = *self.guesses.meaning();
+                self.guesses.take();
+                meaning
+            } else {
+                match self.read_gap(window, member, member == first)? {
                     Some(meaning) => meaning,
                     None => break scan::blanks(window, member),
-                },
+                }
             };
             tally.near_misses += u64::from(meaning.is_near);
             let value = self.work.scanner.value(window, member + meaning.value_at)?;
@@ -159,47 +159,6 @@ impl Objects {
         Ok(end + 1)
     }
 
-    /// Takes members as long as their gaps are known and their values plain texts to be kept or dropped. Gives
-    /// the gap of the member it stopped at, if that one is known.
-    fn hurry(
-        &mut self,
-        window: Window<'_>,
-        first: usize,
-        member: &mut usize,
-        splice: &mut Splice<'_>,
-        has_area: &mut bool,
-    ) -> Option<usize> {
-        loop {
-            let rest = window.bytes.get(*member..)?;
-            let place = self.guesses.recognise(rest, *member == first)?;
-            let meaning = self.guesses.meaning(place);
-            let (ease, behind_comma) = (meaning.ease, *member + meaning.behind_comma);
-            let Some(text) = scan::plain_text(rest, meaning.value_at) else { return Some(place) };
-            let end = *member + text.end + 1;
-            let is_kept = match ease {
-                Ease::Keep => true,
-                Ease::Drop => false,
-                Ease::Area { is_kept }
-                    if !text.is_empty() && self.work.values.accepted == rest[text.clone()] =>
-                {
-                    *has_area = true;
-                    is_kept
-                }
-                Ease::Area { .. } | Ease::None => return Some(place),
-            };
-            if is_kept {
-                if text.len() >= sweep::RUN_DIGITS && sweep::may_hold(&rest[text]) {
-                    return Some(place);
-                }
-                splice.let_out(behind_comma);
-            } else {
-                splice.leave_out(*member, end);
-            }
-            self.guesses.take(place);
-            *member = end;
-        }
-    }
-
     /// Reads the gap at `from` in full, up to the value behind it, and remembers it; `None` when the record
     /// ends there.
     fn read_gap(&mut self, window: Window<'_>, from: usize, is_first: bool) -> Result<Option<Meaning>, Stop> {
@@ -232,8 +191,8 @@ impl Objects {
             is_near,
             ease,
         };
-        if value_at < window.bytes.len() {
-            self.guesses.learn(&window.bytes[from..value_at], is_first, meaning);
+        if let Some(value) = window.bytes.get(value_at) {
+            self.guesses.learn(&window.bytes[from..value_at], *value, is_first, meaning);
         }
         Ok(Some(meaning))
     }

@@ -39,6 +39,8 @@ pub(super) enum Ease {
     Drop,
     /// It says where the row belongs, and then is kept or dropped.
     Area { is_kept: bool },
+    /// Another value leaves in its place.
+    Change,
     /// There is more to it.
     None,
 }
@@ -60,6 +62,7 @@ impl Ease {
             }
             (Order::Drop, true) => Self::Area { is_kept: false },
             (Order::Drop, false) => Self::Drop,
+            (Order::Change(_), false) if rule.renamed.is_none() => Self::Change,
             (Order::Keep | Order::Change(_) | Order::Below(_), _) => Self::None,
         }
     }

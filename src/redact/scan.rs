@@ -5,9 +5,8 @@
 
 use std::ops::Range;
 
-use wide::i8x16;
-
 use super::error::{Problem, Stop};
+use super::lanes;
 use super::rules;
 use super::stream::Window;
 
@@ -284,9 +283,6 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
     Ok(pos)
 }
 
-/// Bytes looked at together.
-const LANES: usize = 16;
-
 /// Where the inside of a string lies whose opening quote is at `at`, when it holds printable ASCII without
 /// escapes alone and enough bytes follow it to be looked at together. `None` says nothing.
 #[inline]
@@ -296,17 +292,13 @@ pub(super) fn plain_text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     }
     let mut pos = at + 1;
     loop {
-        let lanes = bytes.get(pos..)?.first_chunk::<LANES>()?;
-        let lanes = i8x16::from(lanes.map(u8::cast_signed));
-        let quotes = lanes.simd_eq(i8x16::splat(0x22)).to_bitmask();
-        // Bytes beyond ASCII are negative here, so they count as control characters.
-        let others = lanes.simd_eq(i8x16::splat(0x5C)) | lanes.simd_lt(i8x16::splat(0x20));
-        let marks = quotes | others.to_bitmask();
-        if marks != 0 {
-            let is_end = quotes & (marks & marks.wrapping_neg()) != 0;
-            return is_end.then_some(at + 1..pos + marks.trailing_zeros() as usize);
+        let block = bytes.get(pos..)?.first_chunk::<{ lanes::BLOCK }>()?;
+        let stops = lanes::text_stops(block);
+        if stops != 0 {
+            let end = stops.trailing_zeros() as usize;
+            return (block[end % lanes::BLOCK] == b'"').then_some(at + 1..pos + end);
         }
-        pos += LANES;
+        pos += lanes::BLOCK;
     }
 }
 

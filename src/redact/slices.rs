@@ -4,7 +4,8 @@
 //! was handed at once. So it is always handed the same: slices of a fixed size, whatever the pieces were. What
 //! is short of a slice waits for the next piece or for the body's end.
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use brotli::enc::StandardAlloc;
+use brotli::{BrotliDecompressStream, BrotliResult, BrotliState};
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd_safe::zstd_sys::ZSTD_ErrorCode::ZSTD_error_frameParameter_windowTooLarge;
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};

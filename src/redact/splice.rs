@@ -21,6 +21,7 @@ impl<'a> Splice<'a> {
 
     /// Lets a member out; `from` is behind the separator before it, which stays behind with the members
     /// before, if none of them was let out.
+    #[inline]
     pub fn let_out(&mut self, from: usize) {
         if self.has_left_out && !self.has_let_out {
             self.pending = from;
@@ -29,6 +30,7 @@ impl<'a> Splice<'a> {
     }
 
     /// Leaves a member out, its separator included.
+    #[inline(never)]
     pub fn leave_out(&mut self, from: usize, to: usize) {
         self.write_to(from);
         self.pending = to;

@@ -219,7 +219,7 @@ impl Stream {
     /// Takes all whole units `text` begins with and returns their length. What is left over is the beginning
     /// of a unit and shorter than `record_bytes_max`.
     fn take_units(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<usize, RedactError> {
-        let utf8_to = std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len);
+        let utf8_to = utf8_to(text);
         let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
@@ -259,6 +259,14 @@ impl Stream {
     fn error_at(&self, place: usize, problem: Problem) -> RedactError {
         RedactError::Stopped { records: self.tally.rows_out, offset: self.taken + place as u64, problem }
     }
+}
+
+/// How many bytes from the start are UTF-8.
+fn utf8_to(text: &[u8]) -> usize {
+    if text.is_ascii() {
+        return text.len(); // as most are, and this is told sooner
+    }
+    std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len)
 }
 
 #[cfg(test)]

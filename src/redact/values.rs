@@ -29,11 +29,11 @@ impl Values {
     /// Whether the row's code lies inside the area.
     pub fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<bool, Stop> {
         let is_inside = match self.see(window, value) {
-            Seen::Text(code) => within.contains_code(code),
-            Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
-            Seen::Null | Seen::Bool(_) | Seen::Container => {
+            Seen::Null | Seen::Text(b"") | Seen::Bool(_) | Seen::Container => {
                 return Stop::bad(value.start, Problem::RowAreaMissing);
             }
+            Seen::Text(code) => within.contains_code(code),
+            Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
         };
         if !is_inside {
             return Ok(false);
@@ -180,17 +180,16 @@ impl Values {
         let sweeper = std::mem::take(&mut self.sweeper);
         let runs = match self.see(window, value) {
             Seen::Text(text) | Seen::Number(text) => {
-                let Ok(text) = std::str::from_utf8(text) else {
-                    return Stop::bad(value.start, Problem::InvalidUtf8);
-                };
-                sweeper.cover(text, &mut swept)
+                std::str::from_utf8(text).ok().map(|text| sweeper.cover(text, &mut swept))
             }
-            Seen::Null | Seen::Bool(_) | Seen::Container => 0,
+            Seen::Null | Seen::Bool(_) | Seen::Container => Some(0),
         };
-        if runs > 0 && sweeper.aborts() {
+        // Put back before anything ends here: a line is read again after an error.
+        self.sweeper = sweeper;
+        let Some(runs) = runs else { return Stop::bad(value.start, Problem::InvalidUtf8) };
+        if runs > 0 && self.sweeper.aborts() {
             return Stop::bad(value.start, Problem::SweepFound);
         }
-        self.sweeper = sweeper;
         if runs > 0 {
             tally.swept += runs;
             scan::write_string(&swept, to);

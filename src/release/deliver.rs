@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, HeaderValue, Response};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -21,10 +23,10 @@ use super::error::SourceError;
 use super::fetch::Copy;
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::{Clock, ReleaseId};
-use crate::ledger::{Completion, Counts, FieldCount, Outcome};
+use crate::domain::{Clock, ContentCoding, Format, ReleaseId};
+use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
-use crate::redact::{Redacted, Redactor};
+use crate::redact::{EncodeError, Encoder, Redacted, Redactor};
 use crate::upstream::UpstreamError;
 
 /// Pieces made ahead of the requester.
@@ -42,6 +44,10 @@ const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 enum Broken {
     #[error(transparent)]
     Source(#[from] SourceError),
+    #[error("the ledger granted no more")]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Coding(#[from] EncodeError),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -66,6 +72,8 @@ impl Broken {
     fn code(&self) -> &'static str {
         match self {
             Self::Source(error) => error.code(),
+            Self::Ledger(_) => "grant_failed",
+            Self::Coding(_) => "coding_failed",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -75,14 +83,22 @@ impl Broken {
 
 impl Copy {
     /// Starts the delivery and gives the head of the answer with the body that it feeds.
-    pub(super) fn deliver(mut self, path: &Path, hangup: &Hangup) -> Response<ReplyBody> {
+    pub(super) fn deliver(
+        mut self,
+        path: &Path,
+        hangup: &Hangup,
+        coding: Option<ContentCoding>,
+    ) -> Response<ReplyBody> {
         self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
         let release = self.release.open.id();
         let (held, done) = oneshot::channel();
-        let response = head(&self.release.grant, Some(release), ReplyBody::copy(pieces, held));
+        let body = ReplyBody::copy(pieces, held);
+        let response = head(&self.release.grant, Some(&self.format), coding, Some(release), body);
+        self.release.open.begun(self.format.media_type(), coding.map(ContentCoding::as_str));
         let delivery = Delivery {
             copy: self,
+            coding,
             sender,
             done,
             stall_timeout: path.options.stall_timeout,
@@ -95,32 +111,44 @@ impl Copy {
     }
 }
 
-/// The answer to `HEAD`: what the head of the copy would say. No data leaves, so there is no release.
-pub(super) fn head_alone(grant: &Grant) -> Response<ReplyBody> {
+/// The answer to `HEAD`: what the head of the copy would say, as far as that is known without asking the source. No
+/// data leaves, so there is no release.
+pub(super) fn head_alone(grant: &Grant, coding: Option<ContentCoding>) -> Response<ReplyBody> {
     let (sender, pieces) = mpsc::channel(1);
     // An end without a length: that of the copy is not known.
     let _ = sender.try_send(Piece::End);
     let (held, _) = oneshot::channel();
-    head(grant, None, ReplyBody::copy(pieces, held))
+    head(grant, grant.format(), coding, None, ReplyBody::copy(pieces, held))
 }
 
-fn head(grant: &Grant, release: Option<ReleaseId>, body: ReplyBody) -> Response<ReplyBody> {
+/// A format that only the source's answer settles is left out of the answer to `HEAD` (RFC 9110, section 9.3.2).
+fn head(
+    grant: &Grant,
+    format: Option<&Format>,
+    coding: Option<ContentCoding>,
+    release: Option<ReleaseId>,
+    body: ReplyBody,
+) -> Response<ReplyBody> {
     let mut response = Response::new(body);
-    let format = &grant.plan().format;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let determination = grant.determination();
-    let file = format!(
-        "attachment; filename=\"{}-{}-{}.{}\"",
-        determination.election,
-        determination.stage,
-        grant.area(),
-        format.as_str()
-    );
+    if let Some(format) = format {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
+    }
+    if let Some(coding) = coding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    }
+    if !grant.codings().is_empty() {
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    }
+    let of = grant.determination();
+    let file = format.map(|format| {
+        let (area, ending) = (grant.area(), format.file_ending());
+        format!("attachment; filename=\"{}-{}-{area}.{ending}\"", of.election, of.stage)
+    });
     for (name, text) in [
-        (CONTENT_DISPOSITION, Some(file)),
+        (CONTENT_DISPOSITION, file),
         (RELEASE_ID, release.map(|release| release.to_string())),
         (POLICY_DIGEST, Some(format!("sha-256={}", grant.policy().digest))),
     ] {
@@ -133,6 +161,7 @@ fn head(grant: &Grant, release: Option<ReleaseId>, body: ReplyBody) -> Response<
 
 struct Delivery {
     copy: Copy,
+    coding: Option<ContentCoding>,
     sender: mpsc::Sender<Piece>,
     /// Resolves when the connection is done with the body.
     done: oneshot::Receiver<()>,
@@ -150,7 +179,10 @@ impl Delivery {
             other => other,
         });
         let (outcome, cause) = match &ended {
-            Ok(()) => (Outcome::Complete, None),
+            Ok(last) => {
+                self.copy.release.open.coded(last.len() as u64);
+                (Outcome::Complete, None)
+            }
             Err(broken) => (Outcome::Aborted, Some(broken.code())),
         };
         let mut open = self.copy.release.open;
@@ -163,22 +195,29 @@ impl Delivery {
             Outcome::Aborted | Outcome::Failed => open.read(counts.rows_in, counts.rows_withheld),
         }
         let completion = open.account(outcome, cause);
-        let Completion { rows_out: rows, bytes, swept, unreadable, near_misses, .. } = completion;
+        let Completion { rows_out: rows, bytes, coded_bytes, swept, unreadable, near_misses, .. } =
+            completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
         let closed = open.close(completion).await;
         // What waits in the channel may take a while each; who took nothing for that long already has had it.
         let patience = match &ended {
             Err(Broken::Stalled { .. }) => Duration::ZERO,
-            Ok(()) | Err(_) => self.stall_timeout.saturating_mul(PATIENCE),
+            Ok(_) | Err(_) => self.stall_timeout.saturating_mul(PATIENCE),
         };
         match (ended, closed) {
-            (Ok(()), Ok(_)) => {
+            (Ok(last), Ok(_)) => {
                 info!(
-                    release = %id, rows, bytes, swept, unreadable, near_misses, elapsed_ms,
+                    release = %id, rows, bytes, coded_bytes, swept, unreadable, near_misses, elapsed_ms,
                     outcome = "complete", "release closed"
                 );
-                // The one clean end: the completion is durable.
-                let _ = timeout(self.stall_timeout, self.sender.send(Piece::End)).await;
+                // The one clean end, of the coding too: the completion is durable.
+                let _ = timeout(self.stall_timeout, async {
+                    if !last.is_empty() {
+                        self.sender.send(Piece::Data(last)).await?;
+                    }
+                    self.sender.send(Piece::End).await
+                })
+                .await;
             }
             (Err(broken), Ok(_)) => {
                 let (code, cause) = (broken.code(), chain(&broken));
@@ -196,19 +235,20 @@ impl Delivery {
         }
     }
 
-    /// Everything up to, but not including, the end of the body.
-    async fn stream(&mut self) -> Result<(), Broken> {
+    /// Everything up to, but not including, the end of the body; gives the end of its coding.
+    async fn stream(&mut self) -> Result<Redacted, Broken> {
+        let mut encoder = Encoder::new(self.coding)?;
         let mut ready = std::mem::take(&mut self.copy.first);
         while self.copy.source.is_some() {
             self.fill(&mut ready).await?;
             if !ready.is_empty() {
-                self.send(std::mem::take(&mut ready)).await?;
+                self.send(std::mem::take(&mut ready), &mut encoder).await?;
             }
         }
         if !ready.is_empty() {
-            self.send(ready).await?;
+            self.send(ready, &mut encoder).await?;
         }
-        Ok(())
+        Ok(encoder.finish()?)
     }
 
     /// Redacts pieces of the source into `ready` until it is worth sending or the source has ended.
@@ -239,17 +279,21 @@ impl Delivery {
         Ok(())
     }
 
-    async fn send(&mut self, ready: Redacted) -> Result<(), Broken> {
+    async fn send(&mut self, ready: Redacted, encoder: &mut Encoder) -> Result<(), Broken> {
+        self.copy.release.open.allow(ready.len()).await?;
         let limit = self.stall_timeout;
         let place = match timeout(limit, self.sender.reserve()).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Err(Broken::Left),
             Err(_) => return Err(Broken::Stalled { limit }),
         };
+        let coded = encoder.code(&ready)?;
         let open = &mut self.copy.release.open;
         open.counted(counts(&self.copy.redactor));
         open.sent(ready.as_slice());
-        place.send(Piece::Data(ready));
+        let piece = coded.unwrap_or(ready);
+        open.coded(piece.len() as u64);
+        place.send(Piece::Data(piece));
         Ok(())
     }
 }

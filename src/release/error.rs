@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::ask::RequestError;
 use crate::admission::AdmissionError;
-use crate::domain::ReleaseId;
+use crate::domain::{Method, ReleaseId};
 use crate::identity::IdentityError;
 use crate::ledger::LedgerError;
 use crate::policy::Denial;
@@ -29,6 +29,14 @@ pub enum ReleaseError {
     Failed { release: ReleaseId, source: SourceError },
     #[error("no receipt of that name for this requester")]
     ReceiptUnknown,
+    #[error("a receipt is not asked for by this method")]
+    ReceiptMethod { allowed: Method },
+    #[error("the release is still open, so nobody can hold it whole")]
+    StillOpen,
+    #[error("the statement is not rows, bytes and a digest")]
+    Statement,
+    #[error("the recipient has made as many statements as are entered")]
+    SaidBefore,
 }
 
 /// What went wrong between the source and the requester once a release was open.

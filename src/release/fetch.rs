@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use super::error::{ReleaseError, SourceError};
 use super::open::Release;
 use super::refusal;
+use crate::domain::Format;
 use crate::ledger::Outcome;
 use crate::redact::{self, Coding, Redacted, Redactor};
 use crate::upstream::{SourceRequest, Upstream, UpstreamBody, UpstreamError};
@@ -17,6 +18,16 @@ pub struct Copy {
     pub(super) source: Option<UpstreamBody>,
     pub(super) redactor: Redactor,
     pub(super) first: Redacted,
+    /// The form it is made in.
+    pub(super) format: Format,
+}
+
+/// A copy up to its first record.
+struct Begun {
+    source: Option<UpstreamBody>,
+    redactor: Redactor,
+    first: Redacted,
+    format: Format,
 }
 
 impl Release {
@@ -27,7 +38,9 @@ impl Release {
         limits: redact::Limits,
     ) -> Result<Copy, ReleaseError> {
         match self.begin(upstream, limits).await {
-            Ok((source, redactor, first)) => Ok(Copy { release: self, source, redactor, first }),
+            Ok(Begun { source, redactor, first, format }) => {
+                Ok(Copy { release: self, source, redactor, first, format })
+            }
             Err(cause) => {
                 let release = self.open.id();
                 self.open.answered(refusal::of_source(&cause).status);
@@ -38,25 +51,22 @@ impl Release {
         }
     }
 
-    async fn begin(
-        &self,
-        upstream: &Upstream,
-        limits: redact::Limits,
-    ) -> Result<(Option<UpstreamBody>, Redactor, Redacted), SourceError> {
+    async fn begin(&self, upstream: &Upstream, limits: redact::Limits) -> Result<Begun, SourceError> {
         let path = self.grant.ask().path_and_query();
         let path = path.try_into().map_err(|_| UpstreamError::Header { header: "path" })?;
         let media_types = self.grant.media_types().to_vec();
-        let (answer, mut source) = upstream.ask(SourceRequest { path, media_types }).await?;
+        let (answer, mut body) = upstream.ask(SourceRequest { path, media_types }).await?;
         let coding = Coding::read(answer.coding.as_deref())?;
-        let mut redactor = Redactor::new(self.grant.plan(), coding, &self.key, limits);
+        let plan = self.grant.plan(&answer.media_type);
+        let mut redactor = Redactor::new(&plan, coding, &self.key, limits);
         let mut first = Redacted::new();
         while redactor.tally().rows_out == 0 {
-            let Some(piece) = poll_fn(|context| source.poll_piece(context)).await else {
+            let Some(piece) = poll_fn(|context| body.poll_piece(context)).await else {
                 redactor.finish(&mut first)?;
-                return Ok((None, redactor, first));
+                return Ok(Begun { source: None, redactor, first, format: plan.format });
             };
             redactor.push(&piece?, &mut first)?;
         }
-        Ok((Some(source), redactor, first))
+        Ok(Begun { source: Some(body), redactor, first, format: plan.format })
     }
 }

@@ -52,6 +52,9 @@ kinds! {
     AREA_MALFORMED "area_malformed" 400
         "The area is not a code of 2, 4, 6 or 10 digits."
         "Wilayah bukan kode 2, 4, 6, atau 10 angka."
+    STATEMENT_MALFORMED "statement_malformed" 400
+        "Say what you hold as `rows`, `bytes` and `sha256` (64 hexadecimal digits), each once."
+        "Nyatakan yang Anda pegang sebagai `rows`, `bytes`, dan `sha256` (64 angka heksadesimal), masing-masing satu kali."
     TOKEN_MISSING "token_missing" 401
         "Send a token: `Authorization: Bearer ...`."
         "Kirimkan token: `Authorization: Bearer ...`."
@@ -79,6 +82,12 @@ kinds! {
     METHOD_NOT_ALLOWED "method_not_allowed" 405
         "This method is not offered here."
         "Metode ini tidak tersedia di sini."
+    RELEASE_OPEN "release_open" 409
+        "The copy is still under way. State what you hold once it has ended."
+        "Salinan masih dikirim. Nyatakan yang Anda pegang setelah pengiriman selesai."
+    STATEMENTS_EXHAUSTED "statements_exhausted" 409
+        "As many statements as are recorded for one release have been made."
+        "Jumlah pernyataan yang dicatat untuk satu penyerahan sudah tercapai."
     TOO_MANY_REQUESTS "too_many_requests" 429
         "Too many requests. Wait as long as `Retry-After` says."
         "Terlalu banyak permintaan. Tunggu selama yang disebut `Retry-After`."

@@ -4,6 +4,8 @@
 //! before the intent is durable in the ledger; every opened release is closed, once; and a body ends cleanly
 //! only after its completion is durable.
 
+mod accept;
+mod ack;
 mod ask;
 mod body;
 mod deliver;

@@ -6,7 +6,7 @@ use tracing::info;
 use super::error::ReleaseError;
 use super::path::Path;
 use crate::domain::{CopyKey, Digest, ReleaseId};
-use crate::ledger::{Intent, OpenRelease};
+use crate::ledger::{CEILING_STEP_BYTES, Intent, OpenRelease};
 use crate::policy::Grant;
 
 /// The secret from which the key of every copy is derived. It stays outside the ledger.
@@ -73,8 +73,8 @@ impl Path {
             policy: grant.policy().name.clone(),
             policy_digest: grant.policy().digest,
             ask_digest: master.ask_digest(&release, &grant.ask().path_and_query()).0,
-            media_type: grant.plan().format.media_type().to_owned(),
-            ceiling_bytes: None,
+            media_type: grant.format().map(|format| format.media_type().to_owned()),
+            ceiling_bytes: Some(CEILING_STEP_BYTES),
         };
         let (route, wilayah) = (intent.route.clone(), intent.wilayah);
         let open = self.options.ledger.open_release(intent).await?;

@@ -16,7 +16,7 @@ use super::error::ReleaseError;
 use super::open::MasterKey;
 use super::problem::Language;
 use super::refusal::Refusal;
-use super::{deliver, receipt, refusal};
+use super::{accept, deliver, receipt, refusal};
 use crate::admission::Admission;
 use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
@@ -88,12 +88,13 @@ impl Path {
             return receipt::answer(&self.options.ledger, &requester, &ask).await;
         }
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
+        let coding = accept::coding(request.headers(), grant.codings());
         if grant.ask().method() == Method::Head {
-            return Ok(deliver::head_alone(&grant));
+            return Ok(deliver::head_alone(&grant, coding));
         }
         let release = self.open(grant).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
-        Ok(copy.deliver(self, hangup)) // closes itself when the body ends
+        Ok(copy.deliver(self, hangup, coding)) // closes itself when the body ends
     }
 
     /// Says that the connections still open are about to be ended by us.

@@ -1,18 +1,20 @@
 //! `GET /receipts/{release}`: the requester's own proof of what was recorded, and the auditors'.
+//! `POST /receipts/{release}/ack?rows=3&bytes=241&sha256=..`: what the recipient says it holds, for the record.
 //!
 //! Another party's receipt does not exist for one who asks for it: the answer is the same as for a number that
 //! was never given.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::ack;
 use super::body::ReplyBody;
 use super::error::ReleaseError;
 use crate::domain::ask::RECEIPTS;
-use crate::domain::{Ask, ReleaseId};
+use crate::domain::{Ask, Method, ReleaseId};
 use crate::identity::Requester;
-use crate::ledger::{Entry, Intent, Ledger};
+use crate::ledger::{Ack, Completion, Entry, Intent, Ledger, Receipt};
 
 /// The role that may read every receipt and no voter data.
 const AUDITOR: &str = "auditor";
@@ -22,29 +24,67 @@ pub(super) fn is_asked(ask: &Ask) -> bool {
     ask.segments().next() == Some(RECEIPTS)
 }
 
-/// `/receipts/{release}` and nothing more.
-fn release_of(ask: &Ask) -> Option<ReleaseId> {
-    let mut segments = ask.segments().skip(1);
-    let number = segments.next()?;
-    let is_whole = segments.next().is_none() && ask.parameters().is_empty();
-    if is_whole { number.parse().ok() } else { None }
-}
-
-/// The receipt as JSON, when this requester may have it.
+/// What is asked of a release's record.
 pub(super) async fn answer(
     ledger: &Ledger,
     requester: &Requester,
     ask: &Ask,
 ) -> Result<Response<ReplyBody>, ReleaseError> {
-    let release = release_of(ask).ok_or(ReleaseError::ReceiptUnknown)?;
+    let mut segments = ask.segments().skip(1);
+    let number = segments.next().and_then(|number| number.parse().ok());
+    let release: ReleaseId = number.ok_or(ReleaseError::ReceiptUnknown)?;
+    let is_ack = match (segments.next(), segments.next()) {
+        (None, None) => false,
+        (Some("ack"), None) => true,
+        _ => return Err(ReleaseError::ReceiptUnknown),
+    };
     let receipt = ledger.receipt(release).await?.ok_or(ReleaseError::ReceiptUnknown)?;
-    let opened = receipt.entries.iter().find_map(|proven| match Entry::read(&proven.leaf) {
-        Ok((_, Entry::Intent(intent))) => Some(intent),
-        _ => None,
-    });
-    if !opened.is_some_and(|intent| may_read(requester, &intent)) {
-        return Err(ReleaseError::ReceiptUnknown);
+    let record = Recorded::read(&receipt).filter(|record| record.is_for(requester));
+    let record = record.ok_or(ReleaseError::ReceiptUnknown)?;
+    match (is_ack, ask.method()) {
+        (false, Method::Get) if ask.parameters().is_empty() => Ok(show(ledger, release, &receipt)),
+        (false, Method::Get) => Err(ReleaseError::ReceiptUnknown),
+        (true, Method::Post) => ack::answer(ledger, requester, release, &record, ask).await,
+        (false, _) => Err(ReleaseError::ReceiptMethod { allowed: Method::Get }),
+        (true, _) => Err(ReleaseError::ReceiptMethod { allowed: Method::Post }),
     }
+}
+
+/// What the ledger says of a release.
+pub(super) struct Recorded {
+    /// The index of the intent.
+    pub index: u64,
+    pub intent: Intent,
+    pub completion: Option<Completion>,
+    pub acks: Vec<(u64, Ack)>,
+}
+
+impl Recorded {
+    fn read(receipt: &Receipt) -> Option<Self> {
+        let mut opened = None;
+        let (mut completion, mut acks) = (None, Vec::new());
+        for proven in &receipt.entries {
+            match Entry::read(&proven.leaf) {
+                Ok((_, Entry::Intent(intent))) => opened = Some((proven.index, *intent)),
+                Ok((_, Entry::Complete(closed))) => completion = Some(closed.completion),
+                Ok((_, Entry::Ack(ack))) => acks.push((proven.index, *ack)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        let (index, intent) = opened?;
+        Some(Self { index, intent, completion, acks })
+    }
+
+    fn is_for(&self, requester: &Requester) -> bool {
+        self.is_recipient(requester) || requester.role.as_str() == AUDITOR
+    }
+
+    pub fn is_recipient(&self, requester: &Requester) -> bool {
+        requester.subject == self.intent.requester && requester.client_id == self.intent.client_id
+    }
+}
+
+fn show(ledger: &Ledger, release: ReleaseId, receipt: &Receipt) -> Response<ReplyBody> {
     let entries: Vec<_> = receipt
         .entries
         .iter()
@@ -60,15 +100,15 @@ pub(super) async fn answer(
         "checkpoint": receipt.checkpoint,
         "entries": entries,
     });
+    respond(&document)
+}
+
+/// A document of our own about a release.
+pub(super) fn respond(document: &Value) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(format!("{document:#}\n")));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
-}
-
-fn may_read(requester: &Requester, intent: &Intent) -> bool {
-    let is_recipient = requester.subject == intent.requester && requester.client_id == intent.client_id;
-    is_recipient || requester.role.as_str() == AUDITOR
+    response
 }

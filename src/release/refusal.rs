@@ -55,7 +55,13 @@ impl Refusal {
                 refusal.release = Some(*release);
                 refusal.retry_after = (kind.status == 503).then_some(TRY_LATER);
             }
-            ReleaseError::Identity(_) | ReleaseError::Denied(_) | ReleaseError::ReceiptUnknown => {}
+            ReleaseError::ReceiptMethod { allowed } => refusal.allow = Some(allowed.as_str().to_owned()),
+            ReleaseError::StillOpen => refusal.retry_after = Some(TRY_LATER),
+            ReleaseError::Identity(_)
+            | ReleaseError::Denied(_)
+            | ReleaseError::ReceiptUnknown
+            | ReleaseError::Statement
+            | ReleaseError::SaidBefore => {}
         }
         refusal
     }
@@ -107,6 +113,10 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Ledger(_) | ReleaseError::Random => &kinds::TRY_LATER,
         ReleaseError::Failed { source, .. } => of_source(source),
         ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,
+        ReleaseError::ReceiptMethod { .. } => &kinds::METHOD_NOT_ALLOWED,
+        ReleaseError::StillOpen => &kinds::RELEASE_OPEN,
+        ReleaseError::Statement => &kinds::STATEMENT_MALFORMED,
+        ReleaseError::SaidBefore => &kinds::STATEMENTS_EXHAUSTED,
     }
 }
 

@@ -74,6 +74,12 @@ async fn whatever_the_moment_of_a_kill_the_ledger_covers_what_left() {
                 .collect();
             let opened = of_it.iter().any(|record| matches!(record.entry, Entry::Intent(_)));
             assert!(opened, "round {round}: {} bytes left without an intent", copy.bytes);
+            let ceiling = of_it.iter().rev().find_map(|record| match &record.entry {
+                Entry::Grant(grant) => Some(grant.ceiling_bytes),
+                Entry::Intent(intent) => intent.ceiling_bytes,
+                _ => None,
+            });
+            assert!(Some(copy.bytes) <= ceiling, "round {round}: {} bytes over {ceiling:?}", copy.bytes);
             let closed = of_it.iter().find_map(|record| match &record.entry {
                 Entry::Complete(closed) => Some(&closed.completion),
                 _ => None,

@@ -109,6 +109,53 @@ async fn a_receipt_proves_the_copy_to_its_recipient_and_the_auditor_and_to_nobod
         let reply = client.get(&path, demo.token(name)).await;
         assert_eq!((reply.status, &*reply.code()), (404, "not_found"), "{name}");
     }
+
+    // The recipient states what it holds, and nobody else does.
+    let rows = String::from_utf8_lossy(&copy.body).lines().count() - 1;
+    let (bytes, digest) = (copy.body.len(), Digest::of(&copy.body));
+    let right = format!("?rows={rows}&bytes={bytes}&sha256={digest}");
+    let said = async |who: &str, method: &str, what: &str| {
+        let token = demo.token(who);
+        let request =
+            format!("{method} {path}/ack{what} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+        client.raw(request).await.unwrap()
+    };
+    let wrong = right.replacen(&format!("rows={rows}"), "rows=1", 1);
+    let mut indexes = Vec::new();
+    for (what, is_match) in [(&wrong, false), (&right, true), (&right, true)] {
+        let reply = said("partai_kabkota", "POST", what).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let answer: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((&answer["match"], &answer["recorded"]["rows"]), (&is_match.into(), &rows.into()));
+        indexes.push(answer["index"].as_u64().unwrap());
+    }
+    assert_eq!(indexes[1], indexes[2], "the same statement is entered once");
+    for (who, method, what, status, code) in [
+        ("auditor", "POST", &*right, 404, "not_found"),
+        ("bawaslu", "POST", &*right, 404, "not_found"),
+        ("partai_kabkota", "GET", &*right, 405, "method_not_allowed"),
+        ("partai_kabkota", "POST", "", 400, "statement_malformed"),
+        ("partai_kabkota", "POST", "?rows=1&bytes=2", 400, "statement_malformed"),
+        ("partai_kabkota", "POST", "?rows=1&bytes=2&sha256=3", 400, "statement_malformed"),
+        ("partai_kabkota", "POST", &format!("{right}&x=1"), 400, "statement_malformed"),
+    ] {
+        let reply = said(who, method, what).await;
+        assert_eq!((reply.status, &*reply.code()), (status, code), "{who} {method} {what}");
+    }
+    for other in 2..=16 {
+        let reply = said("partai_kabkota", "POST", &format!("?rows={other}&bytes=1&sha256={digest}")).await;
+        let expected = if other <= 15 { 200 } else { 409 };
+        assert_eq!(reply.status, expected, "statement {other}: {}", reply.text());
+    }
+    let reply = client.get(&path, demo.token("auditor")).await;
+    let receipt: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    let entries = receipt["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 2 + 16);
+    for entry in entries {
+        let (leaf, proof) = (entry["leaf"].as_str().unwrap(), entry["proof"].as_str().unwrap());
+        assert_eq!(verify(&key, leaf.as_bytes(), proof), entry["index"].as_u64());
+    }
+    check_ledger(&demo.ledger());
     let reply = client.raw(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")).await.unwrap();
     assert_eq!(reply.status, 401);
     let reply = client.get(&format!("{path}?x=1"), demo.token("auditor")).await;

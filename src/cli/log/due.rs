@@ -1,6 +1,6 @@
 //! `salinan log due`: what the operator still owes to whom, from a register and the ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -178,12 +178,18 @@ fn handovers(reader: &mut LedgerReader, register: &Register, at: Date) -> Result
             complete.insert(closed.release, day_in_wib(ts_ms));
         }
     })?;
+    let mut acknowledged: HashSet<ReleaseId> = HashSet::new();
+    each(reader, &of_kind("release.ack", Some("match")), |entry, _| acknowledged.extend(entry.release()))?;
     let mut handovers = Vec::new();
     each(reader, &of_kind("release.intent", None), |entry, _| {
         if let Entry::Intent(intent) = entry
             && intent.determination == register.determination
         {
-            let stage = complete.get(&intent.release).map_or(Stage::Opened, |day| Stage::Complete(*day));
+            let stage = match complete.get(&intent.release) {
+                Some(day) if acknowledged.contains(&intent.release) => Stage::Acknowledged(*day),
+                Some(day) => Stage::Complete(*day),
+                None => Stage::Opened,
+            };
             handovers.extend(handover(&intent, stage));
         }
     })?;

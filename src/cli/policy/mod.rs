@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::document::Diagnostic;
-use crate::domain::{Action, Determination, Digest, KodeGanda, Level};
-use crate::policy::{Policy, PolicyError, PolicySet};
+use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, Records};
+use crate::policy::{BodyFormat, Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -67,7 +67,7 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Outcome {
 
 fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
     let mut policies = print::table(&["policy", "election", "stage", "version", "valid (WIB)", "sha-256"]);
-    let mut routes = print::table(&["policy", "route", "methods", "format", "parameters"]);
+    let mut routes = print::table(&["policy", "route", "methods", "format", "codings", "parameters"]);
     let mut roles = print::table(&["policy", "role", "level", "field", "action"]);
     for policy in set.policies() {
         let (of, valid) = (policy.determination(), policy.validity());
@@ -84,7 +84,8 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
                 policy.name().to_owned(),
                 route.path,
                 route.methods.join(" "),
-                route.format.to_owned(),
+                route.body,
+                route.codings.join(" "),
                 route.parameters.join(" "),
             ]);
         }
@@ -132,6 +133,10 @@ struct RouteReport {
     path: String,
     methods: Vec<&'static str>,
     format: &'static str,
+    /// How the source's body is built, in words.
+    body: String,
+    media_types: Vec<String>,
+    codings: Vec<&'static str>,
     parameters: Vec<String>,
 }
 
@@ -196,6 +201,9 @@ impl RouteReport {
                 path: route.template().to_owned(),
                 methods: route.methods().iter().map(|method| method.as_str()).collect(),
                 format: route.format().as_str(),
+                body: describe_body(route.format()),
+                media_types: route.media_types().to_vec(),
+                codings: route.codings().iter().map(|coding| coding.as_str()).collect(),
                 parameters: area.chain(others).map(str::to_owned).collect(),
             }
         });
@@ -227,6 +235,21 @@ impl RoleReport {
     }
 }
 
+fn describe_body(format: &BodyFormat) -> String {
+    let Some(format) = format.settled() else { return "csv, comma or tab by media type".to_owned() };
+    match format {
+        Format::Json(Records::Array) => "json, array".to_owned(),
+        Format::Json(Records::Object) => "json, one record".to_owned(),
+        Format::Json(Records::Envelope { field, .. }) => format!("json, array in `{field}`"),
+        Format::Json(Records::Columns { columns, rows, .. }) => {
+            format!("json, names in `{columns}`, values in `{rows}`")
+        }
+        Format::Csv { delimiter: b'\t', .. } => "csv, tab".to_owned(),
+        Format::Csv { delimiter, .. } => format!("csv, `{}`", char::from(*delimiter)),
+        Format::Ndjson | Format::JsonSeq => format.as_str().to_owned(),
+    }
+}
+
 /// The action with all of its settings; a fixed text is part of the policy and may be shown here.
 fn describe(action: &Action) -> String {
     match action {
@@ -239,7 +262,8 @@ fn describe(action: &Action) -> String {
         | Action::Age { .. }
         | Action::AgeBand { .. }
         | Action::Area { .. }
-        | Action::Token => action.to_string(),
+        | Action::Token
+        | Action::Fpe => action.to_string(),
     }
 }
 
@@ -292,6 +316,46 @@ mod tests {
                 assert_eq!(answer, expected, "{name}");
                 assert!(!text.is_empty(), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn bodies_and_paths_are_shown_as_they_are_read() {
+        let more = |path: &str, form: &str| {
+            format!(
+                "[[route]]\npath = \"/{path}/{{wilayah}}\"\nmethods = [\"GET\"]\nrow_area = \"kode_tps\"\n{form}\n\n"
+            )
+        };
+        let json = "format = \"json\"\nmedia_types = [\"application/json\"]\nrecords";
+        let csv = "format = \"csv\"\nmedia_types = [\"text/csv\", \"text/tab-separated-values\"]\n";
+        let routes = [
+            more("a", &format!("{json} = \"object\"")),
+            more("b", &format!("{json} = {{ columns = \"kolom\", rows = \"baris\" }}")),
+            more("c", csv),
+            more("d", &format!("{csv}delimiter = \"\\t\"")),
+            more("e", "format = \"json-seq\"\nmedia_types = [\"application/json-seq\"]"),
+        ];
+        let policy = RIGHT.replacen("[[role]]", &(routes.concat() + "[[role]]"), 1).replacen(
+            "jenis_kelamin = \"keep\"",
+            "\"anggota[].nik\" = { action = \"fpe\", as = \"nik_semu\" }\n\"alamat_lain.kelurahan\" = \"keep\"",
+            1,
+        );
+        let (answer, text) = run(&[("a.toml", &policy)], &["a.toml"], OutputFormat::Table);
+        assert_eq!(answer, Some(Answer::Yes), "{text}");
+        let wanted = [
+            "csv, `,`",
+            "json, array in `data`",
+            "json, one record",
+            "json, names in `kolom`, values in `baris`",
+            "csv, comma or tab by media type",
+            "csv, tab",
+            "json-seq",
+            "anggota[].nik",
+            "fpe as anggota[].nik_semu",
+            "alamat_lain.kelurahan",
+        ];
+        for part in wanted {
+            assert!(text.contains(part), "{part} in\n{text}");
         }
     }
 

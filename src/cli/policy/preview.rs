@@ -40,6 +40,8 @@ enum Format {
     Ndjson,
     JsonSeq,
     Csv,
+    /// CSV with tabs
+    Tsv,
 }
 
 impl Format {
@@ -49,6 +51,7 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::JsonSeq => "json-seq",
             Self::Csv => "csv",
+            Self::Tsv => "tsv",
         }
     }
 }
@@ -148,9 +151,24 @@ approved_by = "KPU Contoh"
 path = "/dpt/{wilayah}.csv"
 methods = ["GET"]
 format = "csv"
-media_types = ["text/csv"]
+media_types = ["text/csv", "text/tab-separated-values"]
 row_area = "kode_tps"
 outside = "withhold"
+
+[[route]]
+path = "/dpt/{wilayah}.json"
+methods = ["GET"]
+format = "json"
+records = { columns = "kolom", rows = "baris", keep = ["jumlah"] }
+media_types = ["application/json"]
+row_area = "kode_tps"
+
+[[route]]
+path = "/dpt/{wilayah}.json-seq"
+methods = ["GET"]
+format = "json-seq"
+media_types = ["application/json-seq"]
+row_area = "kode_tps"
 
 [[role]]
 role = "partai"
@@ -158,6 +176,8 @@ level = "kabkota"
 [role.fields]
 nama = "keep"
 nik = { action = "mask", first = 6 }
+"alamat.kelurahan" = "keep"
+"anggota[].nik" = { action = "mask", first = 6 }
 "#;
 
     /// The answer, what went to stdout, and what to stderr.
@@ -225,9 +245,35 @@ nik = { action = "mask", first = 6 }
     }
 
     #[test]
-    fn a_format_without_a_route_is_a_failure_and_writes_nothing() {
-        for format in [Format::Json, Format::Ndjson, Format::JsonSeq] {
-            assert_eq!(previewed(format, "[]"), (None, String::new(), String::new()), "{format:?}");
+    fn every_format_of_a_policy_can_be_tried() {
+        let cases = [
+            (
+                Format::Tsv,
+                "kode_tps\tnik\tnama\n9901011001001\t9901014512900003\t\"SITI\tCONTOH\"\n",
+                "nik\tnama\n990101**********\t\"SITI\tCONTOH\"\n",
+            ),
+            (
+                Format::Json,
+                r#"{"kolom":["nik","id","kode_tps","nama"],"jumlah":1,"baris":[["9901014512900003",1,"9901011001001","SITI"]]}"#,
+                r#"{"kolom":["nik","nama"],"jumlah":1,"baris":[["990101**********","SITI"]]}"#,
+            ),
+            (
+                Format::JsonSeq,
+                "\u{1e}{\"kode_tps\":\"9901011001001\",\"alamat\":{\"jalan\":\"JL KENANGA 7\",\"kelurahan\":\"CONTOH\"},\
+                 \"anggota\":[{\"nik\":\"9901014512900003\",\"nama\":\"SITI\"},{}]}\n",
+                "\u{1e}{\"alamat\":{\"kelurahan\":\"CONTOH\"},\"anggota\":[{\"nik\":\"990101**********\"},{}]}\n",
+            ),
+        ];
+        for (format, rows, expected) in cases {
+            let (answer, output, talk) = previewed(format, rows);
+            assert_eq!((answer, output.as_str()), (Some(Answer::Yes), expected), "{format:?}: {talk}");
         }
+        let (.., talk) = previewed(Format::JsonSeq, cases[2].1);
+        assert!(talk.contains("\nanggota[].nik            1            0            0\n"), "{talk}");
+    }
+
+    #[test]
+    fn a_format_without_a_route_is_a_failure_and_writes_nothing() {
+        assert_eq!(previewed(Format::Ndjson, "{}"), (None, String::new(), String::new()));
     }
 }

@@ -67,6 +67,13 @@ format = "csv"
 media_types = ["text/csv"]
 row_area = "kode_tps"
 
+[[route]]
+path = "/dpt-tabel/{wilayah}"
+methods = ["GET", "HEAD"]
+format = "csv"
+media_types = ["text/csv", "text/tab-separated-values"]
+row_area = "kode_tps"
+
 [[role]]
 role = "partai"
 level = "kabkota"

@@ -185,6 +185,8 @@ pub fn check_ledger(ledger: &Path) {
         let Some(release) = record.entry.release() else { continue };
         match record.entry {
             Entry::Intent(_) => assert!(open.insert(release, true).is_none(), "{release} opened twice"),
+            Entry::Grant(_) => assert_eq!(open.get(&release), Some(&true), "{release} granted more unopened"),
+            Entry::Ack(_) => assert_eq!(open.get(&release), Some(&false), "{release} stated while open"),
             _ => assert_eq!(open.insert(release, false), Some(true), "{release} closed twice or unopened"),
         }
     }
