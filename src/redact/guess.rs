@@ -100,7 +100,12 @@ impl Gap {
     /// The plain text behind this gap, from the byte behind its quote on, and its length, if both stand where `text`
     /// begins and the text is short.
     #[inline]
-    fn text<'a>(&self, text: &'a [u8; AHEAD_BYTES], is_first: bool, seen: u64) -> Option<(&'a [u8; GAP_BYTES], usize)> {
+    fn text<'a>(
+        &self,
+        text: &'a [u8; AHEAD_BYTES],
+        is_first: bool,
+        seen: u64,
+    ) -> Option<(&'a [u8; GAP_BYTES], usize)> {
         let (head, _) = text.as_chunks::<GAP_BYTES>();
         if lanes::differ(&head[0], &self.text) & self.extent != 0
             || seen & self.name != 0

@@ -40,7 +40,9 @@ impl Objects {
             let end = match self.guesses.text(window.bytes, at, at == first) {
                 Some(len) => start + len + 1,
                 None => {
-                    let Some(text) = window.bytes.get(at..).and_then(<[u8]>::first_chunk) else { break false };
+                    let Some(text) = window.bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+                        break false;
+                    };
                     match self.guesses.find(text, at == first) {
                         Found::Expected => break true,
                         Found::Other => continue,

@@ -3,10 +3,7 @@
 //! Everything is checked, kept or not: escapes, surrogate pairs, leading zeros, UTF-8, nesting, and names
 //! that occur twice in one object. Nothing recurses and nothing is built up but one hash for each name.
 
-use std::ops::Range;
-
 use super::error::{Problem, Stop};
-use super::lanes;
 use super::rules;
 use super::stream::Window;
 
@@ -281,25 +278,6 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
         pos += 1;
     }
     Ok(pos)
-}
-
-/// Where the inside of a string lies whose opening quote is at `at`, when it holds printable ASCII without
-/// escapes alone and enough bytes follow it to be looked at together. `None` says nothing.
-#[inline]
-pub(super) fn plain_text(bytes: &[u8], at: usize) -> Option<Range<usize>> {
-    if *bytes.get(at)? != b'"' {
-        return None;
-    }
-    let mut pos = at + 1;
-    loop {
-        let block = bytes.get(pos..)?.first_chunk::<{ lanes::BLOCK }>()?;
-        let stops = lanes::text_stops(block);
-        if stops != 0 {
-            let end = stops.trailing_zeros() as usize;
-            return (block[end % lanes::BLOCK] == b'"').then_some(at + 1..pos + end);
-        }
-        pos += lanes::BLOCK;
-    }
 }
 
 /// The string whose opening quote is at `at`.

@@ -36,7 +36,7 @@ pub const NESTED: [&str; 8] = [
 
 fn any_action(dice: &mut Dice) -> Action {
     let at = Date::constant(2024, 2, 14);
-    match dice.below(15) {
+    match dice.below(16) {
         0..=2 => Action::Keep,
         3 => Action::Drop,
         4 => Action::Mask(Mask { first: 6, last: 0 }),
@@ -47,7 +47,8 @@ fn any_action(dice: &mut Dice) -> Action {
         9 => Action::Fixed((*dice.pick(&[&"tertutup, \"x\"", &"=1", &"", &"a\tb\\\n\u{1}"])).to_owned()),
         10 => Action::Letters { first: 2 },
         11 => Action::AgeBand { at, width: 10 },
-        12 => Action::Area { level: Level::Kecamatan },
+        12 => Action::Fpe,
+        14 => Action::Area { level: Level::Kecamatan },
         13 => Action::Area { level: Level::Desa },
         _ => Action::Token,
     }

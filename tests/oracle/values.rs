@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
+use aes::Aes256;
 use aws_lc_rs::hmac;
+use fpe::ff1::{FF1, FlexibleNumeralString};
 use jiff::Unit;
 use jiff::civil::Date;
 use regex::Regex;
@@ -40,7 +42,7 @@ pub fn shown(action: &Action, field: &str, seen: Seen<'_>) -> (Option<String>, b
     };
     match (action, seen) {
         (Action::Fixed(text), _) => (Some(text.clone()), false),
-        (Action::Mask(_) | Action::Letters { .. } | Action::Token, Seen::Text("")) => {
+        (Action::Mask(_) | Action::Letters { .. } | Action::Token | Action::Fpe, Seen::Text("")) => {
             (Some(String::new()), false)
         }
         (_, Seen::Null | Seen::Text("")) => (None, false),
@@ -53,7 +55,10 @@ pub fn shown(action: &Action, field: &str, seen: Seen<'_>) -> (Option<String>, b
                 hidden("****")
             }
         }
-        (Action::Mask(_), _) => hidden("****"),
+        (Action::Fpe, Seen::Text(text) | Seen::Number(text)) if is_nik(text) => {
+            (Some(permuted(field, text)), false)
+        }
+        (Action::Mask(_) | Action::Fpe, _) => hidden("****"),
         (Action::Letters { first }, Seen::Text(text)) => {
             let is_letter = |sign: &char| sign.is_alphabetic() && !sign.is_numeric();
             let first = usize::from((*first).min(LETTERS_MAX));
@@ -83,6 +88,15 @@ pub fn shown(action: &Action, field: &str, seen: Seen<'_>) -> (Option<String>, b
         ) => (None, true),
         (Action::Keep | Action::Drop, _) => panic!("not a change"),
     }
+}
+
+/// FF1 over the digits as other people's long numbers have it.
+fn permuted(field: &str, digits: &str) -> String {
+    let key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &KEY), b"salinan fpe v1\0");
+    let ff1 = FF1::<Aes256>::new(key.as_ref(), 10).unwrap();
+    let digits: Vec<u16> = digits.bytes().map(|digit| u16::from(digit - b'0')).collect();
+    let permuted = ff1.encrypt(field.as_bytes(), &FlexibleNumeralString::from(digits)).unwrap();
+    Vec::from(permuted).iter().map(ToString::to_string).collect()
 }
 
 /// The code of the added column, if there is one; and whether what is there could not be read.
