@@ -11,6 +11,8 @@
 
 pub mod anchor;
 mod book;
+#[cfg(test)]
+mod ceilings;
 pub mod checkpoint;
 pub mod entry;
 mod error;

@@ -224,6 +224,9 @@ fn every_wrong_path_and_form_of_a_body_is_refused_with_place_and_remedy() {
         ("columns under the name of the rows", csv, "format = \"json\"\nrecords = { columns = \"rows\", rows = \"rows\" }", &[r#"16:38 the columns and the rows have one name ? spell both exactly as the source does, such as `columns = "columns", rows = "rows"`"#]),
         ("columns that are kept twice", csv, "format = \"json\"\nrecords = { columns = \"columns\", rows = \"rows\", keep = [\"rows\", \"total\", \"columns\"] }", &["16:57 the records are kept a second time, without any rule ? remove it from `keep`; the records leave by the rules of the role", "16:74 the records are kept a second time, without any rule ? remove it from `keep`; the records leave by the rules of the role"]),
         ("columns that are no name", csv, "format = \"json\"\nrecords = { columns = \"kolom 1\", rows = 2 }", &["16:23 `columns` is not a field: a field name holds letters, digits, `_` and `-` ? spell it exactly as the source does", r#"16:41 `rows` is a string, and this is of type integer ? write it like `rows = "rows"`"#]),
+        ("an unknown coding", csv, "format = \"csv\"\ncodings = [\"gzip\", \"deflate\"]", &["16:20 `codings` cannot be `deflate` ? known here: `gzip`, `br`, `zstd`"]),
+        ("a coding twice", csv, "format = \"csv\"\ncodings = [\"br\", \"br\"]", &["16:18 `br` stands twice in `codings` ? keep one of the two"]),
+        ("codings that are no list", csv, "format = \"csv\"\ncodings = \"gzip\"", &[r#"16:11 `codings` is a list of strings, and this is of type string ? write it like `codings = ["zstd", "gzip"]`"#]),
         ("records that are no word", csv, "format = \"json\"\nrecords = 1", &[r#"16:11 `records` is `"array"`, `"object"`, `{ envelope = "data" }` or `{ columns = "columns", rows = "rows" }`, and this is of type integer ? write it like `records = "array"`"#]),
     ];
     check_wrong(cases);

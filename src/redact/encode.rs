@@ -191,7 +191,7 @@ mod tests {
         let Method::Zstd(mut context) = Encoder::new(Some(ContentCoding::Zstd)).unwrap().0 else {
             panic!("another method")
         };
-        let coded = zstd(&mut context, &[b'x'; 100_000], ZSTD_EndDirective::ZSTD_e_flush).unwrap();
+        let coded = zstd(&mut context, &b"x".repeat(100_000), ZSTD_EndDirective::ZSTD_e_flush).unwrap();
         // Behind the magic number and the head's first byte stands the window: five bits of its logarithm above 10.
         assert_eq!(u32::from(coded[5] >> 3) + 10, ZSTD_WINDOW_LOG);
         assert!(context.sizeof() < 1_536 * 1_024, "{} bytes", context.sizeof());

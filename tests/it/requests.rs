@@ -316,7 +316,7 @@ async fn headers_that_would_steer_another_proxy_change_nothing() {
             "HTTP/2 without TLS",
             "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
         ),
-        ("codings", "accept-encoding: gzip, br, zstd\r\nte: trailers, chunked\r\n"),
+        ("codings of no route", "accept-encoding: deflate, compress\r\nte: trailers, gzip, chunked\r\n"),
         ("another type", "accept: text/html\r\n"),
         ("a traced request", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"),
         ("a body of no bytes", "content-length: 0\r\n"),

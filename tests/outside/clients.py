@@ -1,10 +1,13 @@
 """Programs that others wrote fetch copies and read them: curl, requests, httpx, pandas and json."""
 
+import gzip
 import hashlib
 import io
 import json
 import re
 import ssl
+import tempfile
+from pathlib import Path
 
 import httpx
 import pandas
@@ -90,7 +93,48 @@ def check_refusals(demo):
         expect(f"code of {what}", answer.json()["code"], code)
 
 
+def check_codings(salinan):
+    """With codings in the policy, clients that ask for one read the same bytes as those that do not."""
+    shipped = Path(__file__).parents[2] / "policies"
+    area = 'row_area = "kode_tps"\n'
+    with tempfile.TemporaryDirectory(prefix="salinan-") as policies:
+        for policy in shipped.glob("*.toml"):
+            text = policy.read_text()
+            require(f"{policy.name} has a line to add to", area in text)
+            (Path(policies) / policy.name).write_text(text.replace(area, area + 'codings = ["zstd", "gzip", "br"]\n'))
+        with running(salinan, VOTERS, "--policies", policies) as (demo, folder):
+            url, path, head = demo.urls["ndjson"], folder / "body", folder / "head"
+            demo.fetch(url, path)
+            plain = path.read_bytes()
+
+            demo.fetch(url, path, "--compressed", "-D", str(head))
+            require("curl --compressed was sent a coding", "\ncontent-encoding: " in head.read_text().lower())
+            require("curl --compressed saves the same bytes", path.read_bytes() == plain)
+
+            headers = {"Authorization": demo.bearer("partai_kabkota")}
+            answer = requests.get(url, headers=headers, verify=demo.ca, timeout=60)
+            require("requests was sent a coding", answer.headers["content-encoding"] in ("zstd", "gzip", "br"))
+            require("requests reads the same bytes", answer.content == plain)
+            trust = ssl.create_default_context(cafile=demo.ca)
+            with httpx.Client(http2=True, verify=trust, timeout=60) as client:
+                answer = client.get(url, headers=headers)
+            require("httpx was sent a coding", answer.headers["content-encoding"] in ("zstd", "gzip", "br"))
+            require("httpx reads the same bytes", answer.content == plain)
+
+            demo.fetch(url, path, "-H", "Accept-Encoding: gzip", "-D", str(head))
+            coded = path.read_bytes()
+            require("Python's gzip reads the same bytes", gzip.decompress(coded) == plain)
+            release = re.search(r"^release-id: (\S+)", head.read_text(), re.M | re.I)[1]
+            receipt = requests.get(demo.urls["receipts"] + release, headers=headers, verify=demo.ca, timeout=60)
+            complete = json.loads(receipt.json()["entries"][-1]["leaf"])
+            expect("coding in the receipt", (complete["coding"], complete["coded_bytes"]), ("gzip", len(coded)))
+            expect("digest of a coded copy", complete["body_sha256"], hashlib.sha256(plain).hexdigest())
+            demo.verify()
+            print(f"  codings: 4 clients agree; gzip leaves {len(coded) / len(plain):.0%} of the bytes")
+
+
 def check(salinan):
+    check_codings(salinan)
     with running(salinan, VOTERS) as (demo, folder):
         body, release = fetched_by_all(demo, folder, demo.urls["csv"])
         table = check_table(body, "partai_kabkota")

@@ -331,7 +331,7 @@ mod tests {
         let routes = [
             more("a", &format!("{json} = \"object\"")),
             more("b", &format!("{json} = {{ columns = \"kolom\", rows = \"baris\" }}")),
-            more("c", csv),
+            more("c", &format!("{csv}codings = [\"zstd\", \"br\"]")),
             more("d", &format!("{csv}delimiter = \"\\t\"")),
             more("e", "format = \"json-seq\"\nmedia_types = [\"application/json-seq\"]"),
         ];
@@ -349,6 +349,7 @@ mod tests {
             "json, names in `kolom`, values in `baris`",
             "csv, comma or tab by media type",
             "csv, tab",
+            "zstd br",
             "json-seq",
             "anggota[].nik",
             "fpe as anggota[].nik_semu",

@@ -7,7 +7,7 @@ use crate::domain::{Format, Formulas, KodeGanda, MaskPlan, Records};
 use super::super::cell::begins_formula;
 use super::super::harness::{Outcome, array, assert_silent, check_among_others, envelope, name, run};
 use super::super::{Coding, RedactError, Tally};
-use super::orders::{Choice, Leaving, choose, places};
+use super::orders::{Choice, Kind, Leaving, choose, places};
 use super::people::{PEOPLE, tells_by_itself};
 use super::reading::{Tree, check_member, check_record, read};
 
@@ -39,7 +39,7 @@ pub fn csv(data: &[u8]) -> bool {
 
 fn check(data: &[u8], formats: &[Format]) -> bool {
     let Some((choice, mut dice, signs)) = choose(data, formats) else { return false };
-    if tells_by_itself(signs) || (!choice.is_closed && signs.contains(&b'%')) {
+    if tells_by_itself(signs) || (choice.kind != Kind::Closed && signs.contains(&b'%')) {
         return false;
     }
     let Choice { plan, limits, .. } = &choice;
@@ -47,7 +47,7 @@ fn check(data: &[u8], formats: &[Format]) -> bool {
     let whole = run(plan, Coding::Identity, *limits, [&body[..]]);
 
     let other = run(plan, Coding::Identity, *limits, [&of_other[..]]);
-    if choice.has_tokens {
+    if choice.kind == Kind::Tokens {
         assert_eq!(other.output.len(), whole.output.len(), "a length tells one person from another");
         assert_eq!((other.verdict, other.tally, &other.fields), (whole.verdict, whole.tally, &whole.fields));
     } else {
@@ -90,7 +90,7 @@ fn check(data: &[u8], formats: &[Format]) -> bool {
             check_cells(plan, (*delimiter, *formulas), &body, &whole);
         }
     }
-    if choice.keeps_only {
+    if choice.kind == Kind::Keeping {
         check_kept(&choice, &body, &whole);
     }
     true
@@ -123,7 +123,9 @@ fn check_text(plan: &MaskPlan, records: &Records, output: &str) {
             for (name, value) in &members {
                 match value {
                     Tree::Array(copy) if *name == field.as_str() => {
-                        copy.iter().for_each(|record| check_record(plan, record));
+                        for record in copy {
+                            check_record(plan, record);
+                        }
                     }
                     Tree::Array(_) | Tree::Object(_) => panic!("a container round the records got out"),
                     _ => assert!(keep.iter().any(|kept| *name == kept.as_str()), "a name round the records"),

@@ -1,5 +1,5 @@
 //! The property of the codings: whatever comes in, decoding is bounded, never panics, and has the same text and end
-//! however the coded body was cut; and what was encoded decodes to itself.
+//! however the coded body was cut; and what was encoded decodes to itself, by other encoders and by the one for copies.
 
 use std::io::Write as _;
 
@@ -7,8 +7,11 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use zstd_safe::{CCtx, CParameter};
 
+use crate::domain::ContentCoding;
+
 use super::super::coding::{Decoder, Stopped};
-use super::super::{Coding, Limits, Problem, RedactError};
+use super::super::encode::Encoder;
+use super::super::{Coding, Limits, Problem, RedactError, Redacted};
 use super::Dice;
 
 /// Text taken at most of one body.
@@ -35,6 +38,7 @@ pub fn codings(data: &[u8]) -> bool {
                 "half a body is whole"
             );
             assert!(text.starts_with(&begun));
+            check_copy(coding, &text, &mut dice);
             true
         }
         _ => {
@@ -47,6 +51,26 @@ pub fn codings(data: &[u8]) -> bool {
             verdict.is_ok()
         }
     }
+}
+
+/// A copy coded for the client decodes to itself, and each piece of it can be read when it has come.
+fn check_copy(coding: Coding, text: &[u8], dice: &mut Dice) {
+    let to_client = match coding {
+        Coding::Gzip => ContentCoding::Gzip,
+        Coding::Brotli => ContentCoding::Br,
+        Coding::Zstd => ContentCoding::Zstd,
+        Coding::Identity | Coding::Deflate => return,
+    };
+    let mut encoder = Encoder::new(Some(to_client)).unwrap();
+    let (mut coded, mut length) = (Vec::new(), 0);
+    for piece in dice.cut(text) {
+        let piece = Redacted { bytes: piece.to_vec() };
+        length += piece.len();
+        coded.extend_from_slice(encoder.code(&piece).unwrap().expect("this one is coded").as_slice());
+        assert!(decode(coding, &[&coded]) == (text[..length].to_vec(), Err(Problem::Truncated)));
+    }
+    coded.extend_from_slice(encoder.finish().unwrap().as_slice());
+    assert!(decode(coding, &[&coded]) == (text.to_vec(), Ok(())));
 }
 
 /// The text and the end of the body in one piece, after others gave the same.
@@ -84,7 +108,7 @@ fn decode(coding: Coding, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Problem>) {
 /// A text in its coding, by settings that `how` chooses; gzip and zstd also in two parts.
 fn encode(coding: Coding, text: &[u8], how: usize) -> Vec<u8> {
     let level = u32::try_from(how % 10).unwrap_or_default();
-    let (head, tail) = text.split_at(if how % 3 == 0 { text.len() / 2 } else { 0 });
+    let (head, tail) = text.split_at(if how.is_multiple_of(3) { text.len() / 2 } else { 0 });
     let parts = [head, tail].into_iter().filter(|part| !part.is_empty() || text.is_empty());
     match coding {
         Coding::Identity => text.to_vec(),

@@ -24,12 +24,19 @@ pub(super) struct Choice {
     pub limits: Limits,
     /// Whether the body is also tried with other records round it.
     pub is_among_others: bool,
-    /// Whether nothing but codes of areas leaves as it came, so that no text may tell one person from the other.
-    pub is_closed: bool,
-    /// Whether what leaves depends on hidden values by design, since it holds tokens of them.
-    pub has_tokens: bool,
-    /// Whether orders keep or drop and do nothing else, and keep the row's area.
-    pub keeps_only: bool,
+    pub kind: Kind,
+}
+
+/// What can be said of some orders and not of others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing but codes of areas leaves as it came, so that no text may tell one person from the other.
+    Closed,
+    /// What leaves depends on hidden values by design, since it holds tokens of them.
+    Tokens,
+    /// They keep or drop and do nothing else, and keep the row's area.
+    Keeping,
+    Other,
 }
 
 /// Characters that choose. Their counts divide 48, so that the digit `3` chooses number 3.
@@ -56,9 +63,12 @@ pub(super) fn choose<'a>(data: &'a [u8], formats: &[Format]) -> Option<(Choice, 
         plan: plan_of(orders, format),
         limits,
         is_among_others: how == 0,
-        is_closed: orders == 2,
-        has_tokens: orders == 3,
-        keeps_only: orders == 1,
+        kind: match orders {
+            1 => Kind::Keeping,
+            2 => Kind::Closed,
+            3 => Kind::Tokens,
+            _ => Kind::Other,
+        },
     };
     Some((choice, Dice(u64::from(cuts) << 8 | body.len() as u64), body))
 }

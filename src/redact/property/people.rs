@@ -66,10 +66,14 @@ impl Person {
     }
 }
 
-/// Whether a text holds eight digits in a row of a hidden number by itself, escapes undone and separators set aside.
-/// Such a body proves nothing: a part of a number that the source sends as one is out of the sweep's reach.
+/// Whether a text holds an address or eight digits in a row of a hidden number by itself, escapes undone and
+/// separators set aside. Such a body proves nothing: a part of a number that the source sends as one is out of the
+/// sweep's reach.
 pub(super) fn tells_by_itself(text: &[u8]) -> bool {
     let text = super::super::harness::plain(&String::from_utf8_lossy(text).replace("\\/", "/"));
+    if text.to_uppercase().contains("KENANGA") {
+        return true;
+    }
     PEOPLE
         .iter()
         .flat_map(|person| [person.nik, person.nkk])
@@ -92,8 +96,8 @@ mod tests {
             assert!(tells_by_itself(person.nik.as_bytes()) && tells_by_itself(person.nkk.as_bytes()));
             assert!(person.nik.starts_with("990101") && person.nkk.starts_with("990101"));
         }
-        let filled = one.fill(br#"! \u! \u00! \\! \u00e9! u! x"#);
-        let expected = format!(r#"{NIK} \u! \u00! \\{NIK} \u00e9{NIK} u{NIK} x"#);
+        let filled = one.fill(br"! \u! \u00! \\! \u00e9! u! x");
+        let expected = format!(r"{NIK} \u! \u00! \\{NIK} \u00e9{NIK} u{NIK} x");
         assert_eq!(String::from_utf8(filled).unwrap(), expected);
         assert!(!tells_by_itself(b"9901 9901 9901011001"));
     }

@@ -111,7 +111,9 @@ fn with_places(plan: &MaskPlan, check: impl FnOnce(&[Place<'_>])) {
 
 fn check_object(places: &[Place<'_>], object: &Tree) {
     let Tree::Object(members) = object else { panic!("a record is no object") };
-    members.iter().for_each(|(name, value)| check_named(places, name, value));
+    for (name, value) in members {
+        check_named(places, name, value);
+    }
 }
 
 fn check_named(places: &[Place<'_>], name: &str, value: &Tree) {

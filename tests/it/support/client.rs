@@ -34,6 +34,11 @@ impl Record {
         self.0.lock().unwrap()[place].extend_from_slice(bytes);
     }
 
+    /// Bytes that no connection carried so, such as what a coded copy decodes to.
+    pub fn keep(&self, bytes: &[u8]) {
+        self.add(self.begin(), bytes);
+    }
+
     pub fn all(&self) -> Vec<Vec<u8>> {
         self.0.lock().unwrap().clone()
     }

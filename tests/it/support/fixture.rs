@@ -32,6 +32,7 @@ methods = ["GET"]
 format = "csv"
 media_types = ["text/csv", "application/csv"]
 row_area = "kode_tps"
+codings = ["zstd", "gzip", "br"]
 [route.parameters]
 tps = "tps"
 halaman = "number"
@@ -42,6 +43,7 @@ methods = ["GET", "HEAD"]
 format = "ndjson"
 media_types = ["application/x-ndjson"]
 row_area = "kode_tps"
+codings = ["zstd", "gzip", "br"]
 
 [[route]]
 path = "/dpt/{wilayah}.json"
@@ -50,6 +52,7 @@ format = "json"
 records = "array"
 media_types = ["application/json"]
 row_area = "kode_tps"
+codings = ["zstd", "gzip", "br"]
 
 [[route]]
 path = "/dpt-envelope/{wilayah}.json"
@@ -58,6 +61,7 @@ format = "json"
 records = { envelope = "data", keep = ["jumlah"] }
 media_types = ["application/json"]
 row_area = "kode_tps"
+codings = ["zstd", "gzip", "br"]
 
 [[route]]
 path = "/daftar"
