@@ -1,10 +1,10 @@
 //! Looks for long numbers in what is kept: a NIK in a free text is a NIK all the same.
 //!
 //! A run is 16 digits or more, with at most one separator between two of them: a blank, `.`, `-`, `/` or `_`
-//! or what Unicode has in their place. Characters that are not seen, and marks on a digit, do not part digits, however many. Any
-//! character that Unicode calls numeric counts as a digit, full-width and Arabic-Indic ones too. The digits of
-//! a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a field is
-//! kept at all is the policy's answer to those.
+//! or what Unicode has in their place. Characters that are not seen, and marks on a digit, do not part digits,
+//! however many. Any character that Unicode calls numeric counts as a digit, full-width and Arabic-Indic ones too.
+//! The digits of a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a
+//! field is kept at all is the policy's answer to those.
 //!
 //! A policy may add patterns of its own, which are looked for in every kept value, and may have a find end the
 //! pass.
