@@ -56,7 +56,7 @@ pub(super) const SOURCE: &[Key] = &[
     Key { name: "head_timeout_ms", example: "30000" },
     Key { name: "idle_timeout_ms", example: "30000" },
     Key { name: "requests_max", example: "256" },
-    Key { name: "record_bytes_max", example: "262144" },
+    Key { name: "record_bytes_max", example: "65536" },
 ];
 
 pub(super) const LEDGER: &[Key] = &[

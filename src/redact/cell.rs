@@ -28,7 +28,7 @@ pub(super) enum Next {
 /// says nothing.
 #[inline]
 pub(super) fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to)?;
+    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to())?;
     let next = match window.bytes[end] {
         _ if is_delimiter => Next::Cell,
         b'\n' => Next::Row(1),

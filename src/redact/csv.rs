@@ -282,6 +282,7 @@ impl Row<'_> {
         if self.is_lone {
             return;
         }
+        let utf8_to = window.utf8_to();
         let mut own = *marks;
         while *at < last {
             let Column { ease, alike, .. } = columns[*at];
@@ -295,7 +296,7 @@ impl Row<'_> {
                     Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
                     Ease::Change | Ease::None => false,
                 };
-                if !is_taken || end > window.utf8_to {
+                if !is_taken || end > utf8_to {
                     break;
                 }
                 own.pass();

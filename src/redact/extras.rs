@@ -211,12 +211,23 @@ fn the_policy_may_look_for_more_and_may_end_the_pass() {
                 Stopped("sweep_found", 1, "kode,nama\n9901,A\n"),
             ),
             ("short", "kode,nama\n9901,0812345678\n", Whole("kode,nama\n9901,0812345678\n")),
+            ("a formula", "kode,nama\n9901,=1\n", Whole("kode,nama\n9901,'=1\n")),
+            (
+                "two short ones",
+                "kode,nama\n9901,081234567890  081345678901\n",
+                Whole("kode,nama\n9901,081234567890  081345678901\n"),
+            ),
         ],
     );
     check(
         &aborts(csv()),
-        &[("pattern", "kode,nama\n9901,\"0812345678\"\n", Stopped("sweep_found", 0, "kode,nama\n"))],
+        &[
+            ("pattern", "kode,nama\n9901,\"0812345678\"\n", Stopped("sweep_found", 0, "kode,nama\n")),
+            ("nothing", "kode,nama\n9901,\"A\"\n", Whole("kode,nama\n9901,\"A\"\n")),
+        ],
     );
+    let two = b"kode,nama\n9901,0812345678 0812345678\n9901,0812345678\n";
+    assert_eq!(run_all_cuts(&masks(csv()), Coding::Identity, Limits::default(), two).tally.swept, 3);
 }
 
 #[test]

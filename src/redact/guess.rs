@@ -61,9 +61,12 @@ pub(super) struct Gap {
     /// Whether it stands before the first member, where there is no separator.
     is_first: bool,
     is_text: bool,
+    /// The same of a text, and nothing of another value.
+    is_first_text: Option<bool>,
     behind_comma: u8,
     value_at: u8,
-    pub ease: Ease,
+    ease: Ease,
+    is_kept: bool,
     /// The gap that came behind it.
     after: u8,
     /// Whether another stood in its place, and it has not come since.
@@ -78,9 +81,11 @@ impl Gap {
         extent: 0,
         is_first: false,
         is_text: false,
+        is_first_text: None,
         behind_comma: 0,
         value_at: 0,
         ease: Ease::None,
+        is_kept: false,
         after: NONE,
         is_doubted: true,
         name: u64::MAX,
@@ -90,7 +95,7 @@ impl Gap {
     #[inline]
     fn is_at(&self, text: &[u8; GAP_BYTES], is_first: bool, seen: u64) -> bool {
         let behind = text[self.value_at()];
-        lanes::differ(text, &self.text) & self.extent == 0
+        lanes::same(text, &self.text) & self.extent == self.extent
             && seen & self.name == 0
             && self.is_first == is_first
             && (behind == b'"') == self.is_text
@@ -107,27 +112,58 @@ impl Gap {
         seen: u64,
     ) -> Option<(&'a [u8; GAP_BYTES], usize)> {
         let (head, _) = text.as_chunks::<GAP_BYTES>();
-        if lanes::differ(&head[0], &self.text) & self.extent != 0
+        if lanes::same(&head[0], &self.text) & self.extent != self.extent
             || seen & self.name != 0
-            || self.is_first != is_first
-            || !self.is_text
+            || self.is_first_text != Some(is_first)
         {
             return None;
         }
         let value = text[self.value_at() + 1..].first_chunk()?;
         let stops = lanes::text_stops(value);
         let len = stops.trailing_zeros() as usize;
-        (stops != 0 && value[len] == b'"').then_some((value, len))
+        (stops != 0 && value[len % GAP_BYTES] == b'"').then_some((value, len))
     }
 
     #[inline]
-    pub fn behind_comma(&self) -> usize {
-        usize::from(self.behind_comma)
-    }
-
-    #[inline]
-    pub fn value_at(&self) -> usize {
+    fn value_at(&self) -> usize {
         usize::from(self.value_at) % GAP_BYTES
+    }
+}
+
+/// A member that was passed over.
+#[derive(Clone, Copy)]
+pub(super) struct Noted {
+    /// Where its gap, its text and the next member's gap begin.
+    pub at: usize,
+    pub start: usize,
+    pub end: usize,
+    /// Its gap, for [`Guesses::meaning_at`].
+    pub place: u8,
+    pub ease: Ease,
+}
+
+/// Members noted before what they mean is carried out.
+const NOTED_MAX: usize = 32;
+
+/// A short text to compare others with.
+#[derive(Default)]
+pub(super) struct Accepted {
+    text: [u8; lanes::BLOCK],
+    len: usize,
+}
+
+impl Accepted {
+    /// None, if it is not short.
+    pub fn new(of: &[u8]) -> Self {
+        let mut text = [0; lanes::BLOCK];
+        let len = if of.len() < sweep::RUN_DIGITS { of.len() } else { 0 };
+        text[..len].copy_from_slice(&of[..len]);
+        Self { text, len }
+    }
+
+    #[inline]
+    fn is(&self, value: &[u8; lanes::BLOCK], len: usize) -> bool {
+        len == self.len && len > 0 && lanes::same(value, &self.text).trailing_ones() as usize >= len
     }
 }
 
@@ -153,6 +189,8 @@ pub(super) struct Guesses {
     next: u8,
     /// The names recognised in this record, and the bit that no gap may have.
     seen: u64,
+    noted: Box<[Noted; NOTED_MAX]>,
+    noted_len: usize,
     /// Records in a row in which none was; or, from `PATIENCE` on, how long to rest.
     misses: u32,
 }
@@ -168,6 +206,8 @@ impl Default for Guesses {
             last: NONE,
             next: NONE,
             seen: NOWHERE,
+            noted: Box::new([Noted { at: 0, start: 0, end: 0, place: NONE, ease: Ease::None }; NOTED_MAX]),
+            noted_len: 0,
             misses: 0,
         }
     }
@@ -203,55 +243,82 @@ impl Guesses {
         &mut self.gaps[usize::from(place) % GAPS_MAX]
     }
 
-    /// The gap that is expected next.
-    #[inline]
-    pub fn expected(&self) -> &Gap {
-        self.at(self.next)
-    }
-
     /// What the expected gap means, once it is known that it is there.
-    #[inline]
     pub fn meaning(&self) -> &Meaning {
-        &self.meanings[usize::from(self.next)]
+        self.meaning_at(self.next)
     }
 
-    /// The length of the short plain text behind the expected gap, if both stand at `at`.
     #[inline]
-    pub fn text(&self, bytes: &[u8], at: usize, is_first: bool) -> Option<usize> {
-        let text = bytes.get(at..)?.first_chunk()?;
-        self.expected().text(text, is_first, self.seen).map(|(_, len)| len)
+    pub fn meaning_at(&self, place: u8) -> &Meaning {
+        &self.meanings[usize::from(place)]
     }
 
-    /// Passes over members from `at` on, none of them the first, as long as they are those expected and their values
-    /// short plain texts that are kept and cannot hold a long number. Returns where it stopped. A loop without calls,
-    /// and so without memory for what it has in hand.
+    #[inline]
+    pub fn behind_comma(&self, place: u8) -> usize {
+        usize::from(self.at(place).behind_comma)
+    }
+
+    /// Passes over members from `at` on as long as they are those expected or the next but one, and their values short
+    /// plain texts of which no more has to be known. Notes those that do not just stay as they are, and the first
+    /// that does. Returns where it stopped. A loop without calls, and so without memory for what it has in hand.
     #[inline(never)]
-    pub fn pass_kept(&mut self, bytes: &[u8], mut at: usize) -> usize {
+    pub fn pass(&mut self, bytes: &[u8], mut at: usize, first: usize, accepted: &Accepted) -> usize {
         let (mut last, mut next, mut seen) = (self.last, self.next, self.seen);
+        let mut noted = 0;
+        let mut is_kept_noted = false;
         loop {
-            let gap = self.at(next);
-            if gap.ease != Ease::Keep {
-                break;
-            }
             let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { break };
-            let Some((value, len)) = gap.text(text, false, seen) else { break };
-            if len >= sweep::RUN_DIGITS && lanes::digits(value, len) >= sweep::RUN_DIGITS {
+            let is_first = at == first;
+            let (mut place, mut gap) = (next, &self.gaps[usize::from(next) % GAPS_MAX]);
+            let (value, len) = match gap.text(text, is_first, seen) {
+                Some(found) => found,
+                None => {
+                    place = gap.after;
+                    gap = &self.gaps[usize::from(place) % GAPS_MAX];
+                    match gap.text(text, is_first, seen) {
+                        Some(found) => found,
+                        None => break,
+                    }
+                }
+            };
+            let start = at + gap.value_at() + 1;
+            let end = start + len + 1;
+            if gap.is_kept {
+                if len >= sweep::RUN_DIGITS && lanes::digits(value, len) >= sweep::RUN_DIGITS {
+                    break;
+                }
+            } else if gap.ease == Ease::None
+                || (matches!(gap.ease, Ease::Area { .. }) && !accepted.is(value, len))
+            {
                 break;
             }
-            at += gap.value_at() + len + 2;
+            if !gap.is_kept || !is_kept_noted {
+                let Some(note) = self.noted.get_mut(noted) else { break };
+                *note = Noted { at, start, end, place, ease: gap.ease };
+                noted += 1;
+                is_kept_noted |= gap.is_kept;
+            }
+            at = end;
             seen |= gap.name;
-            (last, next) = (next, gap.after);
+            (last, next) = (place, gap.after);
             #[cfg(test)]
             RECOGNISED.set(RECOGNISED.get() + 1);
         }
         (self.last, self.next, self.seen) = (last, next, seen);
+        self.noted_len = noted;
         at
+    }
+
+    /// The members that were noted by the last [`Guesses::pass`].
+    #[inline]
+    pub fn noted(&self, which: usize) -> Option<&Noted> {
+        self.noted[..self.noted_len].get(which)
     }
 
     /// Takes the expected gap as read.
     #[inline]
     pub fn take(&mut self) {
-        let gap = self.expected();
+        let gap = self.at(self.next);
         let (name, after) = (gap.name, gap.after);
         self.seen |= name;
         (self.last, self.next) = (self.next, after);
@@ -331,8 +398,10 @@ impl Guesses {
             text,
             extent,
             ease: meaning.ease,
+            is_kept: meaning.ease == Ease::Keep,
             is_first,
             is_text,
+            is_first_text: is_text.then_some(is_first),
             behind_comma: byte(meaning.behind_comma),
             value_at: byte(meaning.value_at),
             after: NONE,

@@ -4,13 +4,13 @@
 
 use std::ops::Range;
 
-use super::guess::Found;
+use super::Tally;
+use super::guess::{Found, Noted};
 use super::mask::{Order, Seen, Shown};
 use super::object::Objects;
 use super::rules::Ease;
 use super::splice::Splice;
 use super::stream::Window;
-use super::{Tally, sweep};
 
 impl Objects {
     /// Takes members from `member` on as long as no more is needed than to keep, to change or to drop a plain text.
@@ -24,74 +24,45 @@ impl Objects {
         splice: &mut Splice<'_>,
         (has_area, tally): (&mut bool, &mut Tally),
     ) -> bool {
-        let mut at = *member;
-        let is_known = loop {
-            if at > first && self.guesses.expected().ease == Ease::Keep {
-                let behind_comma = at + self.guesses.expected().behind_comma();
-                let end = self.guesses.pass_kept(window.bytes, at);
-                if end > at {
-                    splice.let_out(behind_comma);
-                    at = end;
-                    continue;
+        loop {
+            let end = self.guesses.pass(window.bytes, *member, first, &self.work.values.accepted);
+            let mut which = 0;
+            while let Some(&Noted { at, start, end, place, ease }) = self.guesses.noted(which) {
+                which += 1;
+                *has_area |= matches!(ease, Ease::Area { .. });
+                match ease {
+                    Ease::Drop | Ease::Area { is_kept: false } => splice.leave_out(at, end),
+                    Ease::Keep | Ease::Area { is_kept: true } | Ease::Change | Ease::None => {
+                        splice.let_out(at + self.guesses.behind_comma(place));
+                    }
+                }
+                if ease == Ease::Change {
+                    self.change_text(place, window, start..end - 1, splice, tally);
                 }
             }
-            let gap = self.guesses.expected();
-            let start = at + gap.value_at() + 1;
-            let end = match self.guesses.text(window.bytes, at, at == first) {
-                Some(len) => start + len + 1,
-                None => {
-                    let Some(text) = window.bytes.get(at..).and_then(<[u8]>::first_chunk) else {
-                        break false;
-                    };
-                    match self.guesses.find(text, at == first) {
-                        Found::Expected => break true,
-                        Found::Other => continue,
-                        Found::Nothing => break false,
-                    }
-                }
-            };
-            let text = start..end - 1;
-            match gap.ease {
-                Ease::Keep => {
-                    if sweep::may_hold(&window.bytes[text]) {
-                        break true;
-                    }
-                    splice.let_out(at + gap.behind_comma());
-                }
-                Ease::Drop => splice.leave_out(at, end),
-                Ease::Area { is_kept } => {
-                    if text.is_empty() || self.work.values.accepted != window.bytes[text] {
-                        break true;
-                    }
-                    *has_area = true;
-                    if is_kept {
-                        splice.let_out(at + gap.behind_comma());
-                    } else {
-                        splice.leave_out(at, end);
-                    }
-                }
-                Ease::Change => {
-                    splice.let_out(at + gap.behind_comma());
-                    self.change_text(window, text, splice, tally);
-                }
-                Ease::None => break true,
+            let is_further = end > *member;
+            *member = end;
+            let Some(text) = window.bytes.get(end..).and_then(<[u8]>::first_chunk) else { return false };
+            match self.guesses.find(text, end == first) {
+                Found::Nothing => return false,
+                Found::Expected if !is_further => return true,
+                Found::Expected | Found::Other => {}
             }
-            self.guesses.take();
-            at = end;
-        };
-        *member = at;
-        is_known
+        }
     }
 
     #[inline(never)]
     fn change_text(
         &mut self,
+        place: u8,
         window: Window<'_>,
         text: Range<usize>,
         splice: &mut Splice<'_>,
         tally: &mut Tally,
     ) {
-        let Some(rule) = self.guesses.meaning().rule.map(|place| self.rules.at(place)) else { return };
+        let Some(rule) = self.guesses.meaning_at(place).rule.map(|place| self.rules.at(place)) else {
+            return;
+        };
         let Order::Change(change) = &rule.order else { return };
         let unreadable = tally.unreadable;
         match change.show(Seen::Text(&window.bytes[text.clone()]), &mut [0; 16], tally) {

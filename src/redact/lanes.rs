@@ -25,11 +25,11 @@ pub(super) fn equal(block: &[u8; BLOCK], byte: u8) -> u32 {
     bits([low.simd_eq(byte), high.simd_eq(byte)])
 }
 
-/// The bytes in which two blocks differ.
+/// The bytes in which two blocks are the same.
 #[inline]
-pub(super) fn differ(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
+pub(super) fn same(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
     let ([one_low, one_high], [low, high]) = (halves(one), halves(other));
-    !bits([one_low.simd_eq(low), one_high.simd_eq(high)])
+    bits([one_low.simd_eq(low), one_high.simd_eq(high)])
 }
 
 /// The bytes at which a plain text may not go on: quotes, backslashes, control characters and what is beyond ASCII.

@@ -69,6 +69,7 @@ fn marked(block: &[u8; BLOCK], delimiter: u8) -> (u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stream::Utf8;
     use super::*;
 
     #[test]
@@ -85,7 +86,8 @@ mod tests {
                 _ => b'x',
             })
             .collect();
-        let window = Window { bytes: &text, utf8_to: text.len(), is_last: true };
+        let utf8 = Utf8::of(&text);
+        let window = Window { bytes: &text, utf8: &utf8, at: 0, is_last: true };
         let is_mark = |byte: &u8| b",\"\n\r\0".contains(byte);
         let mut found = 0;
         for start in 0..text.len() {

@@ -157,12 +157,12 @@ impl Change {
                 unreadable(Shown::Text(REST), tally)
             }
             (Self::Year, Seen::Text(value)) => match read_date(value) {
-                Some(date) => Shown::Text(write_number(date.year(), 4, room)),
+                Some(_) => Shown::Text(write_year(value, room)),
                 None => unreadable(Shown::Nothing, tally),
             },
             (Self::Age { at }, Seen::Text(value)) => {
                 match read_date(value).and_then(|birth| whole_years(birth, *at)) {
-                    Some(years) => Shown::Text(write_number(years, 1, room)),
+                    Some(years) => Shown::Text(write_number(years, room)),
                     None => unreadable(Shown::Nothing, tally),
                 }
             }
@@ -241,22 +241,31 @@ fn read_date(text: &[u8]) -> Option<Date> {
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
+/// Writes the year of a date that was read, as it stands there.
+fn write_year<'a>(date: &[u8], room: &'a mut Room) -> &'a [u8] {
+    let from = if date[4] == b'-' { 0 } else { 6 };
+    room[..4].copy_from_slice(&date[from..from + 4]);
+    &room[..4]
+}
+
 fn whole_years(birth: Date, at: Date) -> Option<i16> {
     let before_birthday = (at.month(), at.day()) < (birth.month(), birth.day());
     let years = at.year() - birth.year() - i16::from(before_birthday);
     (birth <= at && years <= AGE_YEARS_MAX).then_some(years)
 }
 
-/// Writes a number that is not negative with at least `width` digits.
-fn write_number(number: i16, width: usize, room: &mut Room) -> &[u8] {
+/// Writes a number that is not negative.
+fn write_number(number: i16, room: &mut Room) -> &[u8] {
     let mut rest = number.unsigned_abs();
     let mut from = room.len();
-    while rest > 0 || room.len() - from < width {
+    loop {
         from -= 1;
         room[from] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;
+        if rest == 0 {
+            return &room[from..];
+        }
     }
-    &room[from..]
 }
 
 /// Writes the band of so many years that an age lies in: `30-39`.

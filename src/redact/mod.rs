@@ -77,7 +77,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            record_bytes_max: 256 * 1024,
+            record_bytes_max: 64 * 1024,
             depth_max: 64,
             ratio_max: 200,
             decoded_bytes_max: 16 * 1024 * 1024 * 1024,

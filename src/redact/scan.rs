@@ -284,9 +284,12 @@ fn digits(window: Window<'_>, at: usize) -> Result<usize, Stop> {
 pub(super) fn string(window: Window<'_>, at: usize) -> Result<Text, Stop> {
     let mut pos = at + 1;
     let mut is_escaped = false;
+    // The bits of bytes beyond ASCII, of some behind the string perhaps.
+    let mut beyond = 0;
     loop {
         while let Some(eight) = window.bytes.get(pos..).and_then(<[u8]>::first_chunk::<8>) {
             let eight = u64::from_le_bytes(*eight);
+            beyond |= eight & HIGHS;
             let stops = stops(eight);
             if stops != 0 {
                 pos += (stops.trailing_zeros() / 8) as usize;
@@ -301,11 +304,16 @@ pub(super) fn string(window: Window<'_>, at: usize) -> Result<Text, Stop> {
                 pos = escape(window, pos)?;
             }
             0..=0x1F => return Stop::bad(pos, Problem::ControlCharacter),
-            _ => pos += 1,
+            byte => {
+                beyond |= u64::from(byte) & HIGHS;
+                pos += 1;
+            }
         }
     }
     let end = pos + 1;
-    window.check_utf8(end)?;
+    if beyond != 0 {
+        window.check_utf8(end)?;
+    }
     Ok(Text { end, is_escaped })
 }
 

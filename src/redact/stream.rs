@@ -4,6 +4,8 @@
 //! A unit is tried on a window that begins with it and is at most `record_bytes_max` long. So a limit, an
 //! error and a count are found at the same place however the body was cut.
 
+use std::cell::Cell;
+
 use memchr::memchr;
 
 use crate::domain::{CopyKey, Format, MaskPlan};
@@ -21,8 +23,9 @@ use super::{Limits, Tally};
 #[derive(Clone, Copy)]
 pub(super) struct Window<'a> {
     pub bytes: &'a [u8],
-    /// Bytes from the start that are known to be UTF-8; those behind are not, or are not whole.
-    pub utf8_to: usize,
+    /// Of the text in which the window lies, and where in it.
+    pub utf8: &'a Utf8<'a>,
+    pub at: usize,
     /// Whether the text ends where the window ends.
     pub is_last: bool,
 }
@@ -32,8 +35,37 @@ impl Window<'_> {
         self.bytes.get(at).copied().ok_or(Stop::More)
     }
 
+    /// Bytes from the start that are UTF-8; those behind are not, or are not whole.
+    pub fn utf8_to(&self) -> usize {
+        self.utf8.to().saturating_sub(self.at)
+    }
+
     pub fn check_utf8(&self, end: usize) -> Result<(), Stop> {
-        if end <= self.utf8_to { Ok(()) } else { Stop::bad(end - 1, Problem::InvalidUtf8) }
+        if end <= self.utf8_to() { Ok(()) } else { Stop::bad(end - 1, Problem::InvalidUtf8) }
+    }
+}
+
+/// How far a text is UTF-8. Told when it is first asked: what was found to be ASCII on the way needs no second look.
+pub(super) struct Utf8<'a> {
+    text: &'a [u8],
+    to: Cell<Option<usize>>,
+}
+
+impl<'a> Utf8<'a> {
+    pub fn of(text: &'a [u8]) -> Self {
+        Self { text, to: Cell::new(None) }
+    }
+
+    #[inline]
+    fn to(&self) -> usize {
+        self.to.get().unwrap_or_else(|| self.look())
+    }
+
+    #[inline(never)]
+    fn look(&self) -> usize {
+        let to = std::str::from_utf8(self.text).map_or_else(|error| error.valid_up_to(), str::len);
+        self.to.set(Some(to));
+        to
     }
 }
 
@@ -219,16 +251,12 @@ impl Stream {
     /// Takes all whole units `text` begins with and returns their length. What is left over is the beginning
     /// of a unit and shorter than `record_bytes_max`.
     fn take_units(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<usize, RedactError> {
-        let utf8_to = utf8_to(text);
+        let utf8 = Utf8::of(text);
         let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
             let bytes = &rest[..rest.len().min(self.record_bytes_max)];
-            let window = Window {
-                bytes,
-                utf8_to: utf8_to.saturating_sub(at),
-                is_last: ends && bytes.len() == rest.len(),
-            };
+            let window = Window { bytes, utf8: &utf8, at, is_last: ends && bytes.len() == rest.len() };
             let (len_before, tally_before) = (out.len(), self.tally);
             match self.machine.unit(window, out, &mut self.tally) {
                 Ok(len) => {
@@ -259,14 +287,6 @@ impl Stream {
     fn error_at(&self, place: usize, problem: Problem) -> RedactError {
         RedactError::Stopped { records: self.tally.rows_out, offset: self.taken + place as u64, problem }
     }
-}
-
-/// How many bytes from the start are UTF-8.
-fn utf8_to(text: &[u8]) -> usize {
-    if text.is_ascii() {
-        return text.len(); // as most are, and this is told sooner
-    }
-    std::str::from_utf8(text).map_or_else(|error| error.valid_up_to(), str::len)
 }
 
 #[cfg(test)]

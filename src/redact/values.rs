@@ -4,9 +4,10 @@ use crate::domain::{MaskPlan, Wilayah};
 
 use super::Tally;
 use super::error::{Problem, Stop};
+use super::guess::Accepted;
 use super::mask::{Change, Seen, Shown};
 use super::scan::{self, Kind, Scanner, Value};
-use super::stream::Window;
+use super::stream::{Utf8, Window};
 use super::sweep::Sweeper;
 
 /// What values become, and the memory that takes.
@@ -15,7 +16,7 @@ pub(super) struct Values {
     /// The new value as JSON, after a change.
     pub fresh: Vec<u8>,
     /// The last code found inside the area, as it stood between its quotes.
-    pub accepted: Vec<u8>,
+    pub accepted: Accepted,
     pub sweeper: Sweeper,
     plain: Vec<u8>,
     swept: Vec<u8>,
@@ -38,9 +39,8 @@ impl Values {
         if !is_inside {
             return Ok(false);
         }
-        self.accepted.clear();
         if let Kind::Text { is_escaped: false } = value.kind {
-            self.accepted.extend_from_slice(&window.bytes[value.start + 1..value.end - 1]);
+            self.accepted = Accepted::new(&window.bytes[value.start + 1..value.end - 1]);
         }
         Ok(true)
     }
@@ -160,7 +160,8 @@ impl Values {
         }
         to.extend_from_slice(&window.bytes[written..value.end]);
         // Two numbers that were names look alike once they are covered.
-        let swept = Window { bytes: to, utf8_to: to.len(), is_last: true };
+        let utf8 = Utf8::of(to);
+        let swept = Window { bytes: to, utf8: &utf8, at: 0, is_last: true };
         match scanner.value(swept, 0) {
             Ok(_) => Ok(true),
             Err(_) => Stop::bad(value.start, Problem::DuplicateKey),

@@ -98,6 +98,7 @@ fn plan_of(orders: u8, format: Format) -> MaskPlan {
                 rule("nkk", Action::Token),
                 rule("nama", Action::Keep),
                 renamed("tanggal_lahir", Action::Age { at }, "umur"),
+                rule("a", Action::Fpe),
             ];
             MaskPlan { kode_ganda: Some(KodeGanda { of: name("nik") }), ..plan(format, fields) }
         }
