@@ -271,8 +271,7 @@ impl Pass {
             }
             // Of a release that was closed before: which of them is not remembered here.
             Entry::Ack(ack) if self.open_ids.contains(&ack.release) => return Err(Why::NotOpen),
-            Entry::Ack(_) => {}
-            Entry::ReplicaStart(_) | Entry::ReplicaResumed(_) | Entry::Refused(_) => {}
+            Entry::Ack(_) | Entry::ReplicaStart(_) | Entry::ReplicaResumed(_) | Entry::Refused(_) => {}
         }
         *self.kinds.entry(entry.kind()).or_default() += 1;
         self.first_ms.get_or_insert(stamp.ts_ms);

@@ -266,8 +266,7 @@ impl Guesses {
         let (mut last, mut next, mut seen) = (self.last, self.next, self.seen);
         let mut noted = 0;
         let mut is_kept_noted = false;
-        loop {
-            let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk) else { break };
+        while let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
             let is_first = at == first;
             let (mut place, mut gap) = (next, &self.gaps[usize::from(next) % GAPS_MAX]);
             let (value, len) = match gap.text(text, is_first, seen) {

@@ -14,7 +14,7 @@ fn halves(block: &[u8; BLOCK]) -> [i8x16; 2] {
 
 #[inline]
 fn bits([low, high]: [i8x16; 2]) -> u32 {
-    u32::from(low.to_bitmask()) | u32::from(high.to_bitmask()) << LANES
+    low.to_bitmask() | high.to_bitmask() << LANES
 }
 
 /// The bytes equal to this one.

@@ -42,7 +42,9 @@ impl Refusal {
         let mut refusal = Self { kind, release: None, retry_after: None, allow: None, close: false };
         match error {
             ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
-            ReleaseError::Ledger(_) | ReleaseError::Random => refusal.retry_after = Some(TRY_LATER),
+            ReleaseError::Ledger(_) | ReleaseError::Random | ReleaseError::StillOpen => {
+                refusal.retry_after = Some(TRY_LATER);
+            }
             ReleaseError::Denied(Denial::MethodNotAllowed { allowed, .. }) => {
                 refusal.allow =
                     Some(allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", "));
@@ -56,7 +58,6 @@ impl Refusal {
                 refusal.retry_after = (kind.status == 503).then_some(TRY_LATER);
             }
             ReleaseError::ReceiptMethod { allowed } => refusal.allow = Some(allowed.as_str().to_owned()),
-            ReleaseError::StillOpen => refusal.retry_after = Some(TRY_LATER),
             ReleaseError::Identity(_)
             | ReleaseError::Denied(_)
             | ReleaseError::ReceiptUnknown
