@@ -17,7 +17,7 @@ pub(super) struct Cell {
     pub next: Next,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     Cell,
     /// The line end's length; none behind the last row's, perhaps.
@@ -142,4 +142,50 @@ pub(super) fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u
         cell = format!("\"{cell}\"");
     }
     cell.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(bytes: &[u8]) -> Window<'_> {
+        Window { bytes, utf8_to: bytes.len(), is_last: true }
+    }
+
+    #[test]
+    fn the_fast_way_finds_bare_cells_and_says_nothing_of_others() {
+        let behind = "x".repeat(128);
+        let cases = [
+            ("SITI,", Some((4, Next::Cell))),
+            (",", Some((0, Next::Cell))),
+            ("SITI\n", Some((4, Next::Row(1)))),
+            ("SITI\r\n", None),
+            ("SI\"TI,", None),
+            ("SI\0TI,", None),
+        ];
+        for (cell, expected) in cases {
+            let row = format!("{cell}{behind}");
+            let mut marks = Marks::default();
+            let found = bare_cell(&mut marks, window(row.as_bytes()), 0, b',');
+            assert_eq!(found.map(|cell| (cell.end, cell.next)), expected, "{cell:?}");
+            assert!(found.is_none_or(|cell| !cell.is_quoted && !cell.is_escaped));
+        }
+        let wide = Window { utf8_to: 2, ..window(b"SITI,") };
+        assert!(bare_cell(&mut Marks::default(), wide, 0, b',').is_none());
+    }
+
+    #[test]
+    fn plain_bytes_have_no_mark_and_the_lowest_mark_is_exact() {
+        assert_eq!(marks(u64::from_le_bytes(*b"SITI 123"), b','), 0);
+        for at in 0..8 {
+            // A byte above a mark may be marked without cause: those that differ from it in the lowest bit.
+            let mut eight = [b'-'; 8];
+            eight[..at].fill(b'a');
+            eight[at] = b',';
+            assert_eq!(
+                marks(u64::from_le_bytes(eight), b',').trailing_zeros() / 8,
+                u32::try_from(at).unwrap()
+            );
+        }
+    }
 }

@@ -179,3 +179,18 @@ impl Cells {
         &self.plain
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_cells_that_begin_with_a_letter_or_a_digit_need_no_second_look() {
+        for cell in ["", "SITI", "9", "990101451290000"] {
+            assert!(is_plain(cell.as_bytes()), "{cell}");
+        }
+        for cell in ["9901014512900003", "=1", "\"SITI\"", "\u{ff1d}1", " 1"] {
+            assert!(!is_plain(cell.as_bytes()), "{cell}");
+        }
+    }
+}

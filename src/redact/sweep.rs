@@ -1,10 +1,10 @@
 //! Looks for long numbers in what is kept: a NIK in a free text is a NIK all the same.
 //!
 //! A run is 16 digits or more, with at most one separator between two of them: a blank, `.`, `-`, `/` or `_`
-//! or what Unicode has in their place. Characters without width do not part digits, however many. Any
-//! character that Unicode calls numeric counts as a digit, full-width and Arabic-Indic ones too. The digits of
-//! a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a field is
-//! kept at all is the policy's answer to those.
+//! or what Unicode has in their place. Characters that are not seen, and marks on a digit, do not part digits,
+//! however many. Any character that Unicode calls numeric counts as a digit, full-width and Arabic-Indic ones too.
+//! The digits of a run become `*`; the rest stays. Numbers in base64 or in words are out of reach here: that a
+//! field is kept at all is the policy's answer to those.
 //!
 //! A policy may add patterns of its own, which are looked for in every kept value, and may have a find end the
 //! pass.
@@ -197,12 +197,21 @@ impl Role {
     }
 }
 
-/// Soft hyphens, joiners, marks of direction, variation selectors.
+/// What Unicode lets a reader not see (`Default_Ignorable_Code_Point`): soft hyphens, joiners, marks of direction,
+/// fillers, variation selectors. And the blocks of marks that stand on the character before them, where a digit can
+/// be struck through or put into a keycap.
 fn is_unseen(character: char) -> bool {
     matches!(
         character,
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}'
+    ) || matches!(
+        character,
+        '\u{300}'..='\u{36F}' | '\u{483}'..='\u{489}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}'
+            | '\u{20D0}'..='\u{20FF}' | '\u{FE20}'..='\u{FE2F}'
     )
 }
 
@@ -256,6 +265,13 @@ mod tests {
                 "****\u{200B}\u{200D}****\u{2060}**** \u{FEFF}****",
                 1,
             ),
+            // In keycaps, struck through, and with a selector of a variant.
+            (&"9\u{FE0F}\u{20E3}".repeat(16), &"*\u{FE0F}\u{20E3}".repeat(16), 1),
+            (
+                "9901\u{336}0145\u{336}\u{332}1290\u{E0101}0003",
+                "****\u{336}****\u{336}\u{332}****\u{E0101}****",
+                1,
+            ),
             ("９９０１０１４５１２９００００３", "****************", 1),
             ("٩٩٠١٠١٤٥١٢٩٠٠٠٠٣", "****************", 1),
             ("99010145129０000３", "****************", 1),
@@ -300,7 +316,7 @@ mod tests {
         let cases = [
             "",
             "990101451290000",
-            "9901014512900  03",
+            "9901014512900  003",
             "99010145, 12900003",
             "+62 812-3456-7890",
             "JL KENARI 7 RT 003/004",
@@ -314,5 +330,11 @@ mod tests {
             assert_eq!(swept(text), (text.to_owned(), 0), "{text}");
         }
         assert!(!may_hold(b"JL KENARI 7 RT 003/004 KAMPUNG RAYA"));
+        // The signs next to the digits.
+        assert!(!may_hold(b"::::::::::::::::////////////////"));
+        assert!(may_hold(b"0123456789012345") && !may_hold(b"x012345678901234"));
+        // Without patterns most texts are passed over.
+        let none = Sweeper::default();
+        assert!(!none.has_patterns() && !none.may_hold(b"JL KENARI 7") && none.may_hold(b"9901014512900003"));
     }
 }

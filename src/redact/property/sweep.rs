@@ -90,8 +90,9 @@ static LONG: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static UNSEEN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"[\x{AD}\x{34F}\x{61C}\x{180B}-\x{180F}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FE00}-\x{FE0F}\x{FEFF}]")
-        .expect("the pattern is a literal")
+    let marks =
+        r"\x{300}-\x{36F}\x{483}-\x{489}\x{1AB0}-\x{1AFF}\x{1DC0}-\x{1DFF}\x{20D0}-\x{20FF}\x{FE20}-\x{FE2F}";
+    Regex::new(&format!(r"[\p{{Default_Ignorable_Code_Point}}{marks}]")).expect("the pattern is a literal")
 });
 
 /// A text without what takes no room, and where each byte of it stood.
