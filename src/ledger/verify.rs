@@ -2,7 +2,8 @@
 //!
 //! One pass in index order, so the first flaw found is the first there is. Memory holds the releases that are
 //! open at a time and one page of entries. Nothing the store says beside the leaves is believed: cards, tiles,
-//! head and the list of open releases are each held against what the leaves give.
+//! head and the list of open releases are each held against what the leaves give. The file is one piece: a reader who
+//! does not trust us wants all that is checked, and in which order, on one page.
 
 use std::collections::{BTreeMap, HashSet};
 

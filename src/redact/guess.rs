@@ -8,6 +8,8 @@
 //! Each gap remembers which one came behind it. Where another stands there, that one is looked up by its name's
 //! bytes. A name has one bit, whatever gaps it stands in: a name that comes twice in a record is not recognised
 //! the second time, and the plain path finds that it does.
+//!
+//! The file is one piece: what is remembered of a gap and the loop that trusts it are read together.
 
 use super::lanes;
 use super::rules::Ease;

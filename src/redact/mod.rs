@@ -16,7 +16,7 @@
 //! `stream` cuts the body into windows and holds the tail; `json`, `ndjson`, `seq` and `csv` take one unit (a
 //! record, a row, a member of the envelope) at a time; `object` carries out the rules of one JSON record,
 //! `columnar` those of a row whose columns were named before, `nested` those of what lies below a member, `mask`
-//! those of one value; `sweep` looks for long numbers in what is kept.
+//! those of one value; `sweep` looks for long numbers in what is kept. `encode` codes on its way out what was redacted.
 
 use std::fmt;
 

@@ -373,6 +373,7 @@ async fn a_source_may_frame_code_and_cut_a_good_copy_as_it_likes() {
                     "policy-digest",
                     "release-id",
                     "transfer-encoding",
+                    "vary",
                     "x-content-type-options",
                 ];
                 let strange: Vec<_> =

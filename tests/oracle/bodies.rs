@@ -192,7 +192,7 @@ fn array(dice: &mut Dice, items: &[String]) -> String {
     format!("{open}{}{close}", items.join(between))
 }
 
-fn shuffle<T>(dice: &mut Dice, items: &mut [T]) {
+pub fn shuffle<T>(dice: &mut Dice, items: &mut [T]) {
     for at in 1..items.len() {
         items.swap(at, dice.below(at + 1));
     }

@@ -1,7 +1,7 @@
 //! Bodies made up at random, small ones under many cuts and large ones under some.
 
 use proptest::prelude::*;
-use salinan::domain::{Format, MaskPlan, Records};
+use salinan::domain::{Action, Format, MaskPlan, Records};
 use salinan::redact::Limits;
 use serde_json::Value as Other;
 
@@ -73,6 +73,33 @@ proptest! {
         let mut dice = Dice::new(seed);
         let format = plans::any_csv(&mut dice);
         small(&mut dice, format);
+    }
+}
+
+/// Names that were read before are recognised; one that stands twice must not be, in whatever order they came.
+#[test]
+fn a_name_twice_is_found_whatever_was_read_before() {
+    const NAMES: [&str; 5] = ["kode", "nama", "nik", "x", "y"];
+    let plan = plans::plan(Format::Json(Records::Array), vec![plans::rule("nama", Action::Keep)]);
+    for seed in 0..3_000 {
+        let mut dice = Dice::new(seed);
+        let mut record = |twice: Option<usize>| {
+            let mut names: Vec<&str> =
+                NAMES.into_iter().filter(|name| *name == "kode" || !dice.one_in(4)).collect();
+            bodies::shuffle(&mut dice, &mut names);
+            if let Some(at) = twice {
+                let name = names[at % names.len()];
+                names.insert(dice.below(names.len() + 1), name);
+            }
+            let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":\"9901\"")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let before: Vec<String> = (0..12).map(|_| record(None)).collect();
+        let twice = record(Some(usize::try_from(seed).unwrap()));
+        let behind = record(None);
+        let body = format!("[{},{twice},{behind},{behind},{behind}]", before.join(","));
+        let found = agreed("a name twice", &plan, Limits::default(), body.as_bytes());
+        assert_eq!((found.code(), found.tally.rows_out), ("duplicate_key", 12), "seed {seed}: {twice}");
     }
 }
 

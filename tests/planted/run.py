@@ -4,23 +4,24 @@
     python3 tests/planted/run.py csv sweep   those with one of these words in their file or name
     python3 tests/planted/run.py --all area  which tests find them, among all
 
-The copy is a crate of `src/domain`, `src/redact` and `tests/oracle` alone, with the dependencies of `fuzz/`, so that it
-builds in seconds. It is built in `target/planted`, where what it depends on stays built. A bug whose text does not stand
+The copy is a crate of `src/domain`, `src/redact` and `tests/oracle` with the dependencies of the program. It is built where
+the program is: what it depends on is there after `cargo test`, and then a bug takes seconds. A bug whose text does not stand
 exactly once in its file, or whose test does not pass without it, is a failure as well: then this list is out of date.
 """
 
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "planted"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+TREE = TARGET / "planted"
 # No test of the redactor takes as long, however a bug makes it go round.
 SECONDS_MAX = 240
 
@@ -38,45 +39,56 @@ name = "oracle"
 path = "tests/oracle/main.rs"
 
 [profile.dev]
+opt-level = 0
 debug = false
-
-[profile.dev.package."*"]
-opt-level = 2
 
 [workspace]
 """
+# Of the program's own manifest, so that all of these are built the same way.
+SHARED = ["dependencies", "dev-dependencies", 'profile.dev.package."*"']
 LIB = "#![allow(warnings)]\npub mod domain;\npub mod redact;\n"
 
 
-def copy(to: Path) -> None:
+def copy() -> None:
+    shutil.rmtree(TREE, ignore_errors=True)
     for folder in ["tests/oracle", "fuzz/corpus", "fuzz/regressions"]:
-        shutil.copytree(ROOT / folder, to / folder)
+        shutil.copytree(ROOT / folder, TREE / folder)
     for module in ["domain", "redact"]:
-        shutil.copytree(ROOT / "src" / module, to / module)
-    shutil.copy(ROOT / "fuzz/Cargo.lock", to / "Cargo.lock")
-    (to / "lib.rs").write_text(LIB)
-    theirs = (ROOT / "fuzz/Cargo.toml").read_text()
-    dependencies = re.search(r"^\[dependencies\]\n.*?(?=^\[\[bin)", theirs, re.M | re.S)
-    (to / "Cargo.toml").write_text(MANIFEST + dependencies[0])
+        shutil.copytree(ROOT / "src" / module, TREE / module)
+    shutil.copy(ROOT / "Cargo.lock", TREE)
+    (TREE / "lib.rs").write_text(LIB)
+    parts = re.split(r"^(?=\[)", (ROOT / "Cargo.toml").read_text(), flags=re.M)
+    shared = [part for part in parts if any(part.startswith(f"[{name}]") for name in SHARED)]
+    (TREE / "Cargo.toml").write_text(MANIFEST + "".join(shared))
 
 
-def test(tree: Path, kind: str, words: list[str]) -> tuple[str, list[str]]:
+def test(kind: str, words: list[str]) -> tuple[str, list[str]]:
     """`passed`, `failed` with the tests that did, `broken` where it does not build, or `endless`."""
     target = ["--lib"] if kind == "lib" else ["--test", "oracle"]
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUST_BACKTRACE": "0"}
     build = ["cargo", "test", "--quiet", *target, "--no-run"]
-    if subprocess.run(build, cwd=tree, env=environment, capture_output=True, check=False).returncode != 0:
+    if subprocess.run(build, cwd=TREE, env=environment, capture_output=True, check=False).returncode != 0:
         return "broken", []
-    command = ["cargo", "test", "--quiet", *target, "--", *words]
+    # In a group of its own, so that a test that goes round for ever ends with the cargo that runs it.
+    running = subprocess.Popen(
+        ["cargo", "test", "--quiet", *target, "--", *words],
+        cwd=TREE,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, errors="replace", timeout=SECONDS_MAX, check=False
-        )
+        output, _ = running.communicate(timeout=SECONDS_MAX)
     except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
         return "endless", []
-    failed = sorted(set(re.findall(r"^    (\S+::\S+)$", done.stdout, re.M)))
-    if done.returncode == 0:
-        ran = sum(int(number) for number in re.findall(r"(\d+) passed", done.stdout))
+    failed = sorted(set(re.findall(r"^    (\S+::\S+)$", output, re.M)))
+    if running.returncode == 0:
+        ran = sum(int(number) for number in re.findall(r"(\d+) passed", output))
         return ("passed" if ran else "no such test"), []
     return "failed", failed
 
@@ -89,33 +101,31 @@ def main() -> int:
     chosen = [bug for bug in bugs if not words or any(word in bug["file"] + " " + bug["name"] for word in words)]
     began = time.monotonic()
     wrong = []
-    with tempfile.TemporaryDirectory(prefix="salinan-planted.") as folder:
-        tree = Path(folder)
-        copy(tree)
-        for finder in sorted({bug["found_by"] for bug in chosen}):
-            kind, *named = finder.split()
-            outcome, _ = test(tree, kind, named)
-            if outcome != "passed":
-                wrong.append(f"without a bug `{finder}` {outcome}")
-        print(f"sound: {time.monotonic() - began:.0f} s", flush=True)
-        for bug in [] if wrong else chosen:
-            path = tree / "redact" / bug["file"]
-            sound = path.read_text()
-            if sound.count(bug["find"]) != 1:
-                wrong.append(f"{bug['file']}: `{bug['name']}`: its text stands there {sound.count(bug['find'])} times")
-                continue
-            path.write_text(sound.replace(bug["find"], bug["replace"]))
-            if looks_at_all:
-                for kind in ["lib", "oracle"]:
-                    outcome, failed = test(tree, kind, [])
-                    print(f"{bug['file']}: {bug['name']}: {kind} {outcome}: {', '.join(failed)}", flush=True)
-            else:
-                kind, *named = bug["found_by"].split()
-                outcome, failed = test(tree, kind, named)
-                if outcome not in ("failed", "endless"):
-                    wrong.append(f"{bug['file']}: `{bug['name']}` {outcome} {bug['found_by']}")
-                print(f"{bug['file']}: {bug['name']}: {outcome} {', '.join(failed)}", flush=True)
-            path.write_text(sound)
+    copy()
+    for finder in sorted({bug["found_by"] for bug in chosen}):
+        kind, *named = finder.split()
+        outcome, _ = test(kind, named)
+        if outcome != "passed":
+            wrong.append(f"without a bug `{finder}` {outcome}")
+    print(f"sound: {time.monotonic() - began:.0f} s", flush=True)
+    for bug in [] if wrong else chosen:
+        path = TREE / "redact" / bug["file"]
+        sound = path.read_text()
+        if sound.count(bug["find"]) != 1:
+            wrong.append(f"{bug['file']}: `{bug['name']}`: its text stands there {sound.count(bug['find'])} times")
+            continue
+        path.write_text(sound.replace(bug["find"], bug["replace"]))
+        if looks_at_all:
+            for kind in ["lib", "oracle"]:
+                outcome, failed = test(kind, [])
+                print(f"{bug['file']}: {bug['name']}: {kind} {outcome}: {', '.join(failed)}", flush=True)
+        else:
+            kind, *named = bug["found_by"].split()
+            outcome, failed = test(kind, named)
+            if outcome not in ("failed", "endless"):
+                wrong.append(f"{bug['file']}: `{bug['name']}` {outcome} {bug['found_by']}")
+            print(f"{bug['file']}: {bug['name']}: {outcome} {', '.join(failed)}", flush=True)
+        path.write_text(sound)
     print(f"{len(chosen)} planted, {len(wrong)} wrong, {time.monotonic() - began:.0f} s")
     for line in wrong:
         print(f"  WRONG {line}", file=sys.stderr)
