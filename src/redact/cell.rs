@@ -149,6 +149,11 @@ mod tests {
     use super::super::stream::Utf8;
     use super::*;
 
+    fn found(row: &[u8]) -> Option<Cell> {
+        let utf8 = Utf8::of(row);
+        bare_cell(&mut Marks::default(), Window { bytes: row, utf8: &utf8, at: 0, is_last: true }, 0, b',')
+    }
+
     #[test]
     fn the_fast_way_finds_bare_cells_and_says_nothing_of_others() {
         let behind = "x".repeat(128);
@@ -163,12 +168,12 @@ mod tests {
         ];
         for (cell, expected) in cases {
             let row = format!("{cell}{behind}");
-            let utf8 = Utf8::of(row.as_bytes());
-            let window = Window { bytes: row.as_bytes(), utf8: &utf8, at: 0, is_last: true };
-            let found = bare_cell(&mut Marks::default(), window, 0, b',');
+            let found = found(row.as_bytes());
             assert_eq!(found.map(|cell| (cell.end, cell.next)), expected, "{cell:?}");
             assert!(found.is_none_or(|cell| !cell.is_quoted && !cell.is_escaped));
         }
+        assert!(found(format!("SITI,{behind}").as_bytes()).is_some());
+        assert!(found(&[b"SI\xFFI,", behind.as_bytes()].concat()).is_none());
     }
 
     #[test]

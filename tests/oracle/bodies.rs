@@ -9,7 +9,7 @@ use super::{NIK, NKK};
 
 const UNNAMED: [&str; 7] = ["id", "NIK", "catatan \"x\"", "é\u{200b}", "no_kk", "Nama", "kode_ganda"];
 
-const TEXTS: [&str; 27] = [
+const TEXTS: [&str; 28] = [
     NIK,
     NIK,
     NKK,
@@ -18,6 +18,7 @@ const TEXTS: [&str; 27] = [
     "JL KENARI 7, \"RAYA\"",
     "lihat 9901 0145 1290 0003 dan 99.0101.010101.0001!",
     "９９０１０１４５１２９００００３",
+    "\u{1D7D7}\u{1D7D7}\u{1D7CE}\u{1D7CF}01\u{1D7D2}51290\u{1D7FF}0003",
     "9901\u{200B}\u{200D}0145\u{2060}1290 \u{FEFF}0003",
     "990101451290000",
     "1990-12-05",
@@ -203,6 +204,7 @@ fn code(dice: &mut Dice) -> &'static str {
     match dice.below(24) {
         0 => "9902",
         1 => "\u{665}",
+        2 => "99",
         _ => dice.pick(&["9901", "99.01.01", "9901011001", "9901011001002"]),
     }
 }
