@@ -3,7 +3,6 @@
 use crate::domain::Formulas;
 
 use super::error::{Problem, Stop};
-use super::marks::Marks;
 use super::stream::Window;
 
 /// A cell from `start` to `end`, its content inside the quotes it may have.
@@ -24,20 +23,6 @@ pub(super) enum Next {
     Row(usize),
 }
 
-/// The cell at `at` when it has no quotes and ends in a delimiter or a line feed, found the fast way. `None`
-/// says nothing.
-#[inline]
-pub(super) fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to())?;
-    let next = match window.bytes[end] {
-        _ if is_delimiter => Next::Cell,
-        b'\n' => Next::Row(1),
-        _ => return None,
-    };
-    marks.pass();
-    Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
-}
-
 /// The cell at `at`, which may be empty.
 pub(super) fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
     let is_quoted = window.bytes.get(at) == Some(&b'"');
@@ -55,7 +40,9 @@ pub(super) fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell,
         Some(&byte) if byte == delimiter => Next::Cell,
         Some(_) => return Stop::bad(end, Problem::StrayQuote),
     };
-    window.check_utf8(end)?;
+    if !window.bytes[at..end].is_ascii() {
+        window.check_utf8(end)?;
+    }
     Ok(Cell { start: at, end, is_quoted, is_escaped, next })
 }
 
