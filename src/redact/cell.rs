@@ -133,35 +133,7 @@ pub(super) fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u
 
 #[cfg(test)]
 mod tests {
-    use super::super::stream::Utf8;
     use super::*;
-
-    fn found(row: &[u8]) -> Option<Cell> {
-        let utf8 = Utf8::of(row);
-        bare_cell(&mut Marks::default(), Window { bytes: row, utf8: &utf8, at: 0, is_last: true }, 0, b',')
-    }
-
-    #[test]
-    fn the_fast_way_finds_bare_cells_and_says_nothing_of_others() {
-        let behind = "x".repeat(128);
-        let cases = [
-            ("SITI,", Some((4, Next::Cell))),
-            (",", Some((0, Next::Cell))),
-            ("SITI\n", Some((4, Next::Row(1)))),
-            ("SITI\r\n", None),
-            ("SI\"TI,", None),
-            ("SI\0TI,", None),
-            ("\u{e9},", Some((2, Next::Cell))),
-        ];
-        for (cell, expected) in cases {
-            let row = format!("{cell}{behind}");
-            let found = found(row.as_bytes());
-            assert_eq!(found.map(|cell| (cell.end, cell.next)), expected, "{cell:?}");
-            assert!(found.is_none_or(|cell| !cell.is_quoted && !cell.is_escaped));
-        }
-        assert!(found(format!("SITI,{behind}").as_bytes()).is_some());
-        assert!(found(&[b"SI\xFFI,", behind.as_bytes()].concat()).is_none());
-    }
 
     #[test]
     fn plain_bytes_have_no_mark_and_the_lowest_mark_is_exact() {

@@ -13,14 +13,14 @@ const AHEAD: usize = 1024;
 
 /// Places in a text, in order, of which those from `next` to `len` are still to come.
 struct Places {
-    places: Box<[usize; AHEAD]>,
+    at: Box<[usize; AHEAD]>,
     next: usize,
     len: usize,
 }
 
 impl Places {
     fn new() -> Self {
-        Self { places: Box::new([0; AHEAD]), next: 0, len: 0 }
+        Self { at: Box::new([0; AHEAD]), next: 0, len: 0 }
     }
 
     fn has_room(&self) -> bool {
@@ -28,13 +28,13 @@ impl Places {
     }
 
     fn forget_passed(&mut self) {
-        self.places.copy_within(self.next..self.len, 0);
+        self.at.copy_within(self.next..self.len, 0);
         (self.next, self.len) = (0, self.len - self.next);
     }
 
     #[inline]
     fn to_come(&self) -> &[usize] {
-        &self.places[self.next..self.len]
+        &self.at[self.next..self.len]
     }
 
     /// Passes over the places before `at`.
@@ -50,7 +50,7 @@ impl Places {
     fn add(&mut self, from: usize, mut bits: u64) {
         const FEW: usize = 8;
         let count = bits.count_ones() as usize;
-        let Some(room) = self.places[self.len..].first_chunk_mut::<BLOCK>() else { return };
+        let Some(room) = self.at[self.len..].first_chunk_mut::<BLOCK>() else { return };
         let (parts, _) = room.as_chunks_mut::<FEW>();
         // What is written beyond the count is written over by the next block.
         for part in &mut parts[..count.div_ceil(FEW).max(1)] {
@@ -67,12 +67,12 @@ impl Places {
     fn add_few(&mut self, from: usize, bits: u64) {
         let second = bits & bits.wrapping_sub(1);
         let mut others = second & second.wrapping_sub(1);
-        if let Some(room) = self.places[self.len..].first_chunk_mut::<2>() {
+        if let Some(room) = self.at[self.len..].first_chunk_mut::<2>() {
             *room = [bits, second].map(|bits| from + bits.trailing_zeros() as usize);
             self.len += usize::from(bits != 0) + usize::from(second != 0);
         }
         while others != 0 {
-            self.places[self.len % AHEAD] = from + others.trailing_zeros() as usize;
+            self.at[self.len % AHEAD] = from + others.trailing_zeros() as usize;
             self.len += 1;
             others &= others.wrapping_sub(1);
         }
@@ -287,9 +287,10 @@ mod tests {
             let byte = text[*at];
             run = if is_end(byte) || byte.is_ascii_alphabetic() { 0 } else { run + 1 };
             let is_start = *at == 0 || is_end(text[at - 1]);
-            match is_end(byte) {
-                true => byte != b',',
-                false => run >= RUN_DIGITS || (is_start && !byte.is_ascii_alphanumeric()),
+            if is_end(byte) {
+                byte != b','
+            } else {
+                run >= RUN_DIGITS || (is_start && !byte.is_ascii_alphanumeric())
             }
         };
         (0..text.len()).filter(is_odd).collect()

@@ -59,7 +59,7 @@ impl Row<'_> {
             match column.ease {
                 Ease::Drop | Ease::Area { is_kept: false } => splice.leave_out(first.saturating_sub(1), end),
                 Ease::Keep | Ease::Area { is_kept: true } | Ease::Change | Ease::None => {
-                    splice.let_out(first)
+                    splice.let_out(first);
                 }
             }
             passed += count;
