@@ -3,7 +3,6 @@
 use crate::domain::Formulas;
 
 use super::error::{Problem, Stop};
-use super::marks::Marks;
 use super::stream::Window;
 
 /// A cell from `start` to `end`, its content inside the quotes it may have.
@@ -24,20 +23,6 @@ pub(super) enum Next {
     Row(usize),
 }
 
-/// The cell at `at` when it has no quotes and ends in a delimiter or a line feed, found the fast way. `None`
-/// says nothing.
-#[inline]
-pub(super) fn bare_cell(marks: &mut Marks, window: Window<'_>, at: usize, delimiter: u8) -> Option<Cell> {
-    let (end, is_delimiter) = marks.look(window, delimiter).filter(|(end, _)| *end <= window.utf8_to())?;
-    let next = match window.bytes[end] {
-        _ if is_delimiter => Next::Cell,
-        b'\n' => Next::Row(1),
-        _ => return None,
-    };
-    marks.pass();
-    Some(Cell { start: at, end, is_quoted: false, is_escaped: false, next })
-}
-
 /// The cell at `at`, which may be empty.
 pub(super) fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell, Stop> {
     let is_quoted = window.bytes.get(at) == Some(&b'"');
@@ -55,7 +40,9 @@ pub(super) fn cell(window: Window<'_>, at: usize, delimiter: u8) -> Result<Cell,
         Some(&byte) if byte == delimiter => Next::Cell,
         Some(_) => return Stop::bad(end, Problem::StrayQuote),
     };
-    window.check_utf8(end)?;
+    if !window.bytes[at..end].is_ascii() {
+        window.check_utf8(end)?;
+    }
     Ok(Cell { start: at, end, is_quoted, is_escaped, next })
 }
 
@@ -146,34 +133,7 @@ pub(super) fn write_cell(text: &str, delimiter: u8, formulas: Formulas) -> Vec<u
 
 #[cfg(test)]
 mod tests {
-    use super::super::stream::Utf8;
     use super::*;
-
-    fn found(row: &[u8]) -> Option<Cell> {
-        let utf8 = Utf8::of(row);
-        bare_cell(&mut Marks::default(), Window { bytes: row, utf8: &utf8, at: 0, is_last: true }, 0, b',')
-    }
-
-    #[test]
-    fn the_fast_way_finds_bare_cells_and_says_nothing_of_others() {
-        let behind = "x".repeat(128);
-        let cases = [
-            ("SITI,", Some((4, Next::Cell))),
-            (",", Some((0, Next::Cell))),
-            ("SITI\n", Some((4, Next::Row(1)))),
-            ("SITI\r\n", None),
-            ("SI\"TI,", None),
-            ("SI\0TI,", None),
-        ];
-        for (cell, expected) in cases {
-            let row = format!("{cell}{behind}");
-            let found = found(row.as_bytes());
-            assert_eq!(found.map(|cell| (cell.end, cell.next)), expected, "{cell:?}");
-            assert!(found.is_none_or(|cell| !cell.is_quoted && !cell.is_escaped));
-        }
-        assert!(found(format!("SITI,{behind}").as_bytes()).is_some());
-        assert!(found(&[b"SI\xFFI,", behind.as_bytes()].concat()).is_none());
-    }
 
     #[test]
     fn plain_bytes_have_no_mark_and_the_lowest_mark_is_exact() {

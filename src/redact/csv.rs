@@ -7,8 +7,8 @@
 use crate::domain::{CopyKey, Formulas, MaskPlan, Outside, Wilayah};
 
 use super::Tally;
-use super::cell::{Next, bare_cell, cell, write_cell};
-use super::cells::{Cells, is_plain};
+use super::cell::{Next, cell, write_cell};
+use super::cells::Cells;
 use super::error::{Problem, Stop};
 use super::fields::Fields;
 use super::ganda::Ganda;
@@ -30,15 +30,16 @@ pub(super) struct Csv {
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
+    marks: Marks,
 }
 
 /// A column by its name in the header.
-struct Column {
+pub(super) struct Column {
     /// The place of its rule.
-    place: Option<usize>,
-    ease: Ease,
+    pub place: Option<usize>,
+    pub ease: Ease,
     /// How many columns from this one on have the same ease.
-    alike: usize,
+    pub alike: usize,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -57,12 +58,16 @@ impl Csv {
             columns: None,
             is_lone: false,
             cells: Cells::new(delimiter, plan, key),
+            marks: Marks::default(),
         }
     }
 
     pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {
         if !b",;|\t:#^~".contains(&self.delimiter) {
             return Stop::bad(0, Problem::Delimiter);
+        }
+        if window.at == 0 {
+            self.marks.clear();
         }
         match &self.columns {
             None => self.header(window, out, tally),
@@ -78,7 +83,8 @@ impl Csv {
                     is_lone: self.is_lone,
                 };
                 self.fields.begin();
-                let memory = (&mut self.cells, &mut self.fields);
+                let memory =
+                    Memory { cells: &mut self.cells, fields: &mut self.fields, marks: &mut self.marks };
                 let end = row.write(columns, memory, window, out, tally)?;
                 if self.cells.is_withheld {
                     out.truncate(len_before);
@@ -171,44 +177,56 @@ impl Csv {
 }
 
 /// What is needed to write a row, apart from the memory for it.
-struct Row<'a> {
-    delimiter: u8,
+pub(super) struct Row<'a> {
+    pub delimiter: u8,
     formulas: Formulas,
     within: &'a Wilayah,
     outside: Outside,
-    rules: &'a Rules,
+    pub rules: &'a Rules,
     is_lone: bool,
+}
+
+pub(super) struct Memory<'a> {
+    pub cells: &'a mut Cells,
+    pub fields: &'a mut Fields,
+    pub marks: &'a mut Marks,
+}
+
+/// A place in a row: a column, and where its cell begins.
+pub(super) struct Place {
+    pub at: usize,
+    pub pos: usize,
 }
 
 impl Row<'_> {
     fn write(
         &self,
         columns: &[Column],
-        (cells, fields): (&mut Cells, &mut Fields),
+        mut memory: Memory<'_>,
         window: Window<'_>,
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
-        let mut marks = Marks::default();
-        // The column, and where its cell begins.
-        let (mut at, mut pos) = (0, 0);
-        cells.is_withheld = false;
-        if let Some(ganda) = &mut cells.ganda {
+        let mut place = Place { at: 0, pos: 0 };
+        memory.marks.seek(window.at);
+        memory.cells.is_withheld = false;
+        if let Some(ganda) = &mut memory.cells.ganda {
             ganda.begin();
         }
         loop {
-            self.hurry(columns, cells, window, &mut marks, &mut splice, (&mut at, &mut pos));
-            let cell = match bare_cell(&mut marks, window, pos, self.delimiter) {
-                Some(cell) => cell,
-                None => {
-                    let cell = cell(window, pos, self.delimiter)?;
-                    marks.seek(cell.end + 1);
-                    cell
-                }
-            };
-            let place = columns[at].place;
-            let rule = place.map(|place| self.rules.at(place));
+            if !self.is_lone {
+                self.hurry(columns, &mut memory, window, &mut splice, &mut place, tally);
+            }
+            let Memory { cells, fields, marks } = &mut memory;
+            let Place { at, pos } = place;
+            if at == columns.len() {
+                return Ok(self.end(cells, splice, pos - 1, 1));
+            }
+            let cell = cell(window, pos, self.delimiter)?;
+            marks.seek(window.at + cell.end + 1);
+            let place_of_rule = columns[at].place;
+            let rule = place_of_rule.map(|place| self.rules.at(place));
             let is_area = rule.is_some_and(|rule| rule.is_area);
             if is_area && !cells.check_area(window, cell, self.within)? {
                 if self.outside == Outside::Abort {
@@ -232,7 +250,7 @@ impl Row<'_> {
                 Some(Order::Change(change)) => {
                     splice.let_out(cell.start);
                     cells.change(change, window, cell, tally);
-                    place.inspect(|place| fields.change(*place, 1));
+                    place_of_rule.inspect(|place| fields.change(*place, 1));
                     if self.is_lone && cells.fresh.is_empty() {
                         cells.fresh.extend_from_slice(b"\"\"");
                     }
@@ -243,96 +261,36 @@ impl Row<'_> {
                     splice.leave_out(pos.saturating_sub(1), cell.end);
                 }
             }
-            if let Some(place) = place {
+            if let Some(place) = place_of_rule {
                 fields.note(place, &before, tally);
             }
-            at += 1;
-            pos = cell.end + 1;
-            match (cell.next, at == columns.len()) {
+            place = Place { at: at + 1, pos: cell.end + 1 };
+            match (cell.next, place.at == columns.len()) {
                 (Next::Cell, false) => {}
-                (Next::Row(line_end), true) => {
-                    if let Some(ganda) = &cells.ganda {
-                        splice.write_to(cell.end);
-                        splice.append(&[self.delimiter]);
-                        splice.append(ganda.code().unwrap_or_default());
-                    }
-                    splice.write_to(cell.end + line_end);
-                    return Ok(cell.end + line_end);
-                }
+                (Next::Row(line_end), true) => return Ok(self.end(cells, splice, cell.end, line_end)),
                 (Next::Cell, true) | (Next::Row(_), false) => {
                     return Stop::bad(cell.end, Problem::RaggedRow);
                 }
             }
         }
     }
-
-    /// Takes columns, but for the last, as long as their cells end in a delimiter and need no more than to be
-    /// kept or left out. `at` and `pos` are where it stopped.
-    #[inline]
-    fn hurry(
-        &self,
-        columns: &[Column],
-        cells: &Cells,
-        window: Window<'_>,
-        marks: &mut Marks,
-        splice: &mut Splice<'_>,
-        (at, pos): (&mut usize, &mut usize),
-    ) {
-        let last = columns.len() - 1;
-        if self.is_lone {
-            return;
+    /// Writes the end of a row whose last cell ends at `at`, and returns it.
+    fn end(&self, cells: &Cells, mut splice: Splice<'_>, at: usize, line_end: usize) -> usize {
+        if let Some(ganda) = &cells.ganda {
+            splice.write_to(at);
+            splice.append(&[self.delimiter]);
+            splice.append(ganda.code().unwrap_or_default());
         }
-        let utf8_to = window.utf8_to();
-        let mut own = *marks;
-        while *at < last {
-            let Column { ease, alike, .. } = columns[*at];
-            let first = *pos;
-            let mut left = alike.min(last - *at);
-            while left > 0 {
-                let Some((end, true)) = own.look(window, self.delimiter) else { break };
-                let is_taken = match ease {
-                    Ease::Drop => true,
-                    Ease::Keep => is_plain(&window.bytes[*pos..end]),
-                    Ease::Area { .. } => *pos < end && cells.accepted == window.bytes[*pos..end],
-                    Ease::Change | Ease::None => false,
-                };
-                if !is_taken || end > utf8_to {
-                    break;
-                }
-                own.pass();
-                #[cfg(test)]
-                HURRIED.set(HURRIED.get() + 1);
-                *at += 1;
-                *pos = end + 1;
-                left -= 1;
-            }
-            if *pos > first {
-                let is_kept = matches!(ease, Ease::Keep | Ease::Area { is_kept: true });
-                if is_kept {
-                    splice.let_out(first);
-                } else {
-                    splice.leave_out(first.saturating_sub(1), *pos - 1);
-                }
-            }
-            if left > 0 {
-                break;
-            }
-        }
-        *marks = own;
+        splice.write_to(at + line_end);
+        at + line_end
     }
-}
-
-#[cfg(test)]
-std::thread_local! {
-    /// How many columns were passed over the fast way by this thread.
-    static HURRIED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::harness::{csv, run_all_cuts, standard};
+    use super::super::segments::HURRIED;
     use super::super::{Coding, Limits};
-    use super::HURRIED;
 
     #[test]
     fn a_row_among_long_ones_is_read_as_it_is_alone() {

@@ -285,7 +285,7 @@ impl Guesses {
             let start = at + gap.value_at() + 1;
             let end = start + len + 1;
             if gap.is_kept {
-                if len >= sweep::RUN_DIGITS && lanes::digits(value, len) >= sweep::RUN_DIGITS {
+                if sweep::short_may_hold(value, len) {
                     break;
                 }
             } else if gap.ease == Ease::None

@@ -46,6 +46,7 @@ mod nested;
 mod object;
 mod rules;
 mod scan;
+mod segments;
 mod seq;
 mod slices;
 mod splice;

@@ -13,6 +13,8 @@ use std::ops::Range;
 
 use crate::domain::{Found, MaskPlan, Sweep};
 
+use super::lanes;
+
 pub(super) const RUN_DIGITS: usize = 16;
 
 /// Whether a text in UTF-8 could hold a run, told cheaply. `false` is certain: a digit outside ASCII has bytes
@@ -26,6 +28,15 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
         part.iter().map(|byte| u8::from(byte.wrapping_sub(b'0') < 10 || !byte.is_ascii())).sum::<u8>()
     });
     counted.map(usize::from).sum::<usize>() >= RUN_DIGITS
+}
+
+/// The same of an ASCII text that is shorter than two runs and begins a block. A run in it covers the sixteenth byte,
+/// so that a letter there is answer enough.
+#[inline]
+pub(super) fn short_may_hold(block: &[u8; lanes::BLOCK], len: usize) -> bool {
+    len >= RUN_DIGITS
+        && !block[RUN_DIGITS - 1].is_ascii_alphabetic()
+        && lanes::digits(block, len) >= RUN_DIGITS
 }
 
 /// The sweep of one copy: runs of digits, and what the plan adds.

@@ -17,13 +17,15 @@ fn show(action: &Action, seen: Seen<'_>) -> (String, u64) {
 #[test]
 fn only_sixteen_plain_digits_show_any() {
     let mask = |first, last| Action::Mask(Mask { first, last });
-    let cases: [(Action, Seen<'_>, &str, u64); 19] = [
+    let cases: [(Action, Seen<'_>, &str, u64); 21] = [
         (mask(6, 0), Seen::Text(b"9901014512900003"), "990101**********", 0),
         (mask(0, 4), Seen::Text(b"9901014512900003"), "************0003", 0),
         (mask(2, 2), Seen::Text(b"9901014512900003"), "99************03", 0),
         (mask(0, 0), Seen::Text(b"9901014512900003"), "****************", 0),
         (mask(6, 0), Seen::Number(b"9901014512900003"), "990101**********", 0),
         (mask(12, 4), Seen::Text(b"9901014512900003"), "****", 1),
+        (mask(16, 0), Seen::Text(b"9901014512900003"), "****", 1),
+        (mask(0, 16), Seen::Text(b"9901014512900003"), "****", 1),
         (mask(255, 255), Seen::Text(b"9901014512900003"), "****", 1),
         (mask(6, 0), Seen::Text(b"99.0101.451290.0003"), "****", 1),
         (mask(6, 0), Seen::Text(b"9901 0145 1290 0003"), "****", 1),
