@@ -1,7 +1,7 @@
 //! Bodies made up at random, small ones under many cuts and large ones under some.
 
 use proptest::prelude::*;
-use salinan::domain::{Action, Format, MaskPlan, Records};
+use salinan::domain::{Action, Format, MaskPlan, Outside, Records, RowArea};
 use salinan::redact::Limits;
 use serde_json::Value as Other;
 
@@ -76,6 +76,46 @@ proptest! {
     }
 }
 
+/// A code that was found inside the area says nothing of another that looks like it.
+#[test]
+fn a_code_is_looked_at_whatever_codes_came_before() {
+    let codes = [
+        "9901",
+        "99",
+        "990",
+        "9",
+        "",
+        "9902",
+        "99010",
+        "990101",
+        "990201",
+        "9901011001",
+        "9901011001002",
+        "9901 ",
+    ];
+    let plan = |format| {
+        let sound =
+            plans::plan(format, vec![plans::rule("kode", Action::Keep), plans::rule("nama", Action::Keep)]);
+        MaskPlan { row_area: RowArea { outside: Outside::Withhold, ..sound.row_area.clone() }, ..sound }
+    };
+    for first in codes {
+        for second in codes {
+            let rows = |row: &dyn Fn(&str) -> String| {
+                [[first; 4], [second; 4], [first; 4]].concat().into_iter().map(row).collect::<Vec<_>>()
+            };
+            let json = |code: &str| format!("{{\"kode\":\"{code}\",\"nama\":\"SITI CONTOH\",\"x\":\"A\"}}");
+            let name = format!("{second:?} behind {first:?}");
+            let limits = Limits::default();
+            let array = format!("[{}]", rows(&json).join(","));
+            agreed(&name, &plan(Format::Json(Records::Array)), limits, array.as_bytes());
+            let lines = rows(&json).join("\n");
+            agreed(&name, &plan(Format::Ndjson), limits, lines.as_bytes());
+            let table = format!("kode,nama,x\n{}", rows(&|code| format!("{code},SITI CONTOH,A\n")).concat());
+            agreed(&name, &plan(plans::csv(b',')), limits, table.as_bytes());
+        }
+    }
+}
+
 /// Names that were read before are recognised; one that stands twice must not be, in whatever order they came.
 #[test]
 fn a_name_twice_is_found_whatever_was_read_before() {
@@ -110,7 +150,10 @@ fn large(dice: &mut Dice, format: Format) {
     let record_bytes_max = *dice.pick(&[&8_192, &65_536, &262_144]);
     let limits = Limits { record_bytes_max, ..Limits::default() };
     let len = 400_000 + dice.below(1_600_000);
-    let body = bodies::large(dice, &plan, len, record_bytes_max);
+    let mut body = bodies::large(dice, &plan, len, record_bytes_max);
+    if dice.one_in(3) {
+        body = bodies::damaged(dice, body);
+    }
     let whole = agreed("large", &plan, limits, &body);
     for _ in 0..3 {
         let longest = *dice.pick(&[&300, &5_000, &70_000, &600_000]);
