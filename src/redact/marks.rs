@@ -153,7 +153,7 @@ impl Marks {
         self.ends.forget_passed();
         self.odd.forget_passed();
         while self.ends.has_room() && self.odd.has_room() {
-            let rest = window.bytes.get(self.to.saturating_sub(window.at)..).unwrap_or_default();
+            let rest = window.utf8.text().get(self.to..).unwrap_or_default();
             if let Some(block) = rest.first_chunk() {
                 self.note(block, delimiter);
                 self.to += BLOCK;

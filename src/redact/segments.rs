@@ -41,9 +41,10 @@ impl Row<'_> {
             }
             // Up to there all cells are bare, begin with a letter or a digit and hold no long number.
             let even_to = odd.first().copied().unwrap_or(memory.marks.known_to());
+            let even_to = even_to.min(window.at + window.bytes.len());
             let cells = Run { window, ends, mark: if is_last { b'\n' } else { self.delimiter }, even_to };
             let (count, end) = match column.ease {
-                Ease::Keep | Ease::Drop if cells.are_even() => cells.all(),
+                Ease::Keep | Ease::Drop if !is_last && cells.are_even() => cells.all(),
                 Ease::Keep => cells.pass(first, |start, end| may_stay(window.bytes, start, end)),
                 Ease::Drop => cells.pass(first, |_, _| true),
                 Ease::Area { .. } => {

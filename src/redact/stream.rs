@@ -56,6 +56,11 @@ impl<'a> Utf8<'a> {
         Self { text, to: Cell::new(None) }
     }
 
+    /// All of the text, of which a window may show less.
+    pub fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
     #[inline]
     fn to(&self) -> usize {
         self.to.get().unwrap_or_else(|| self.look())
