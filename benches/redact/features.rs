@@ -8,8 +8,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use salinan::domain::digest::Hasher;
-use salinan::domain::{Format, MaskPlan};
-use salinan::redact::Coding;
+use salinan::domain::{ContentCoding, Format, MaskPlan};
+use salinan::redact::{Coding, Encoder};
 
 use super::table::{Row, Table};
 use super::{bodies, clock, coded_pass, pass, plans};
@@ -83,6 +83,15 @@ pub fn text(ndjson: &[u8], csv: &[u8], rounds: usize) -> String {
                 .beside("NDJSON"),
         );
     }
+    for (name, coding) in [
+        ("NDJSON to gzip, flushed after each chunk", ContentCoding::Gzip),
+        ("NDJSON to br, flushed after each chunk", ContentCoding::Br),
+        ("NDJSON to zstd, flushed after each chunk", ContentCoding::Zstd),
+    ] {
+        let study = &study;
+        let row = Row::new(name, ndjson.len(), move || Some(encoded(study, coding, ndjson)));
+        table.push(row.beside("NDJSON"));
+    }
     table.run(rounds);
     table.text_of_features()
 }
@@ -91,7 +100,18 @@ pub fn text(ndjson: &[u8], csv: &[u8], rounds: usize) -> String {
 fn hashed(plan: &MaskPlan, body: &[u8]) -> f64 {
     let began = clock::thread_seconds();
     let mut hasher = Hasher::default();
-    pass(plan, body, |bytes| hasher.update(bytes));
+    pass(plan, body, |out| hasher.update(out.as_slice()));
     std::hint::black_box(hasher.digest());
+    clock::thread_seconds() - began
+}
+
+/// A pass that leaves coded.
+fn encoded(plan: &MaskPlan, coding: ContentCoding, body: &[u8]) -> f64 {
+    let began = clock::thread_seconds();
+    let mut encoder = Encoder::new(Some(coding)).expect("there is memory");
+    pass(plan, body, |out| {
+        std::hint::black_box(encoder.code(out).expect("there is memory"));
+    });
+    std::hint::black_box(encoder.finish().expect("there is memory"));
     clock::thread_seconds() - began
 }

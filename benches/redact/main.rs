@@ -49,21 +49,21 @@ impl Options {
 
 /// One pass over a body in chunks as they come from a socket; what leaves is handed to `take`. Gives the seconds
 /// it took.
-fn pass(plan: &MaskPlan, body: &[u8], take: impl FnMut(&[u8])) -> f64 {
+fn pass(plan: &MaskPlan, body: &[u8], take: impl FnMut(&Redacted)) -> f64 {
     coded_pass(plan, Coding::Identity, body, take)
 }
 
-fn coded_pass(plan: &MaskPlan, coding: Coding, body: &[u8], mut take: impl FnMut(&[u8])) -> f64 {
+fn coded_pass(plan: &MaskPlan, coding: Coding, body: &[u8], mut take: impl FnMut(&Redacted)) -> f64 {
     let began = clock::thread_seconds();
     let mut redactor = Redactor::new(plan, coding, &CopyKey::new([7; 32]), Limits::default());
     let mut out = Redacted::new();
     for chunk in body.chunks(64 * 1024) {
         redactor.push(chunk, &mut out).expect("the body is sound");
-        take(out.as_slice());
+        take(&out);
         out.clear();
     }
     redactor.finish(&mut out).expect("the body is whole");
-    take(out.as_slice());
+    take(&out);
     clock::thread_seconds() - began
 }
 

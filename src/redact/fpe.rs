@@ -193,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn digits_of_the_radix_and_of_no_more_than_fits_are_a_numeral_string() {
+        assert!(Digits(*b"9901014512900003").is_valid(RADIX) && Digits([b'9'; 18]).is_valid(RADIX));
+        assert!(!Digits(*b"990101451290000x").is_valid(RADIX));
+        assert!(!Digits(*b"9901014512900003").is_valid(16));
+        assert!(!Digits([b'9'; 19]).is_valid(RADIX));
+    }
+
+    #[test]
     fn the_key_is_not_the_one_that_tokens_are_made_with() {
         let key = CopyKey::new([7; 32]);
         let number = Nik::read(b"9901014512900003").unwrap();
