@@ -189,8 +189,8 @@ impl Redactor {
         self.stream.tally()
     }
 
-    /// The counts by field, in the order of the plan. A row's area field and that of `kode_ganda` stand behind
-    /// the others where the plan does not name them.
+    /// The counts by path: first the record's own fields in the order of the plan, with the row's area field and that
+    /// of `kode_ganda` behind them where the plan does not name them, then what lies below each of them.
     pub fn fields(&self) -> Vec<(String, FieldTally)> {
         self.stream.fields()
     }
