@@ -1,17 +1,16 @@
 //! `salinan log due`: what the operator still owes to whom, from a register and the ledger.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use jiff::civil::Date;
 use serde::Serialize;
-use serde_json::json;
 
 use super::{Directory, open, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome};
-use crate::domain::{Clock as _, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
+use crate::domain::{Clock as _, Determination, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
 use crate::ledger::entry::{Entry, Intent};
 use crate::ledger::{LedgerError, LedgerReader, Query};
 use crate::register::due::{Handover, Obligation, Stage, State, Totals, due};
@@ -66,6 +65,17 @@ enum Format {
     Table,
     Csv,
     Json,
+}
+
+/// The JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    register: &'a Determination,
+    at: Date,
+    days: u16,
+    counting: &'static str,
+    totals: Totals,
+    obligations: Vec<Row<'a>>,
 }
 
 /// A line of the CSV and an element of the JSON.
@@ -130,16 +140,19 @@ pub fn run(args: &Due) -> Outcome {
             out.flush()?;
         }
         Format::Json => {
-            let rows: Vec<Row<'_>> = chosen.iter().map(|one| Row::of(one)).collect();
-            let document = json!({
-                "register": register.determination,
-                "at": at,
-                "days": register.days,
-                "counting": register.counting.as_str(),
-                "totals": totals(chosen.iter().copied()),
-                "obligations": rows,
-            });
-            writeln!(anstream::stdout(), "{document}")?;
+            let document = Document {
+                register: &register.determination,
+                at,
+                days: register.days,
+                counting: register.counting.as_str(),
+                totals: totals(chosen.iter().copied()),
+                obligations: chosen.iter().map(|one| Row::of(one)).collect(),
+            };
+            let mut out = BufWriter::new(io::stdout().lock());
+            serde_json::to_writer(&mut out, &document)
+                .map_err(|error| Failure::caused("could not write the document", error))?;
+            writeln!(out)?;
+            out.flush()?;
         }
     }
     Ok(Answer::Yes)
