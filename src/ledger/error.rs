@@ -30,8 +30,8 @@ pub enum LedgerError {
     #[error("the entry cannot be written")]
     Entry(#[from] EntryError),
 
-    #[error("there is no ledger in {}", directory.display())]
-    Missing { directory: PathBuf },
+    #[error("there is no ledger in {place}")]
+    Missing { place: String },
     #[error("there is a ledger in {} already", directory.display())]
     Exists { directory: PathBuf },
     #[error("another process has the ledger in {} open", directory.display())]

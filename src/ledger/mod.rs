@@ -60,8 +60,8 @@ use stamper::Stamper;
 use writer::{Append, Gauge, Message, Then, Writer};
 
 use crate::domain::{Clock, Digest, Random, ReleaseId};
-use crate::store::sqlite::{SqliteReader, SqliteStore};
-use crate::store::{Head, NewEntry, StoreError};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Head, NewEntry, Place, StoreError};
 
 /// Names of the ledger's files in its directory.
 pub const DATABASE_FILE: &str = "ledger.sqlite";
@@ -73,7 +73,9 @@ const LOCK_FILE: &str = "ledger.lock";
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
 
 pub struct LedgerOptions {
+    /// Where the lock and, unless said otherwise, the anchor and the database are.
     pub directory: PathBuf,
+    pub store: Place,
     /// Where the latest checkpoint is kept outside the database: best on another disk.
     pub anchor: PathBuf,
     pub signer: Signer,
@@ -93,6 +95,7 @@ impl LedgerOptions {
         let directory = directory.into();
         Self {
             anchor: directory.join(ANCHOR_FILE),
+            store: Place::File(directory.join(DATABASE_FILE)),
             directory,
             signer,
             replica: "main".to_owned(),
@@ -108,7 +111,7 @@ impl LedgerOptions {
 pub struct Ledger(Arc<Shared>);
 
 struct Shared {
-    database: PathBuf,
+    store: Place,
     vkey: String,
     queue: mpsc::Sender<Message>,
     stamper: Arc<Stamper>,
@@ -178,14 +181,11 @@ impl Ledger {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, LedgerError> {
-        let database = options.directory.join(DATABASE_FILE);
-        if !database.exists() {
-            return Err(LedgerError::Missing { directory: options.directory });
+        let store = options.store.clone();
+        if !store.exists() {
+            return Err(LedgerError::Missing { place: store.to_string() });
         }
-        let connect = move || {
-            let store = SqliteStore::open(&database)?;
-            Ok(Box::new(store) as Box<dyn crate::store::Store>)
-        };
+        let connect = move || store.store();
         Self::open_with(options, start, clock, random, Box::new(connect))
     }
 
@@ -197,7 +197,7 @@ impl Ledger {
         connect: writer::Connect,
     ) -> Result<Self, LedgerError> {
         let lock = lock(&options.directory)?;
-        let (database, vkey) = (options.directory.join(DATABASE_FILE), options.signer.vkey());
+        let (place, vkey) = (options.store.clone(), options.signer.vkey());
         let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
         let anchor = writer::read_anchor(&options.anchor)?;
         let mut store = connect()?;
@@ -215,7 +215,7 @@ impl Ledger {
         anchor.follow(book.checkpoint().to_owned());
         // One more place than asked for: the one to end with.
         let (sender, queue) = mpsc::channel(options.queue_entries_max.max(2) + 1);
-        let place = reserve(&sender)?;
+        let end_place = reserve(&sender)?;
         let gauge = Arc::new(Gauge::default());
         gauge.is_writable.store(true, Ordering::Release);
         let writer = Writer {
@@ -234,7 +234,7 @@ impl Ledger {
         });
         let thread = thread.map_err(file_error)?;
         Ok(Self(Arc::new(Shared {
-            database,
+            store: place,
             vkey,
             queue: sender,
             stamper,
@@ -243,7 +243,7 @@ impl Ledger {
             queue_bytes_max: options.queue_bytes_max,
             room: options.queue_entries_max / 4,
             dropped_refusals: AtomicU64::new(0),
-            thread: Mutex::new(Some((place, thread))),
+            thread: Mutex::new(Some((end_place, thread))),
         })))
     }
 
@@ -288,9 +288,9 @@ impl Ledger {
 
     /// The entries of a release with their proofs, its grants apart; `None` when the ledger names no such release.
     pub async fn receipt(&self, release: ReleaseId) -> Result<Option<Receipt>, LedgerError> {
-        let database = self.0.database.clone();
+        let store = self.0.store.clone();
         let read = move || {
-            let mut reader = SqliteReader::open(&database)?;
+            let mut reader = store.reader()?;
             Ok::<_, LedgerError>(receipt::read(&mut reader, &release)?)
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| LedgerError::ShutDown)?

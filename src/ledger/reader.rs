@@ -12,14 +12,13 @@ use super::leaf::Stamp;
 use super::verify::{self, Verdict};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};
-use crate::store::sqlite::SqliteReader;
-use crate::store::{Filter, Reader as _, StoredEntry};
+use crate::store::{Filter, Place, Reader, StoredEntry};
 
 /// One state of the ledger: what is appended after opening is not seen.
-#[derive(Debug)]
 pub struct LedgerReader {
-    store: SqliteReader,
-    directory: PathBuf,
+    store: Box<dyn Reader + Send>,
+    /// Where the anchor is if nobody says otherwise.
+    anchor: Option<PathBuf>,
 }
 
 /// What to look for; everything named must hold.
@@ -48,12 +47,18 @@ pub struct Record {
 }
 
 impl LedgerReader {
+    /// Opens the ledger that rests in its own directory.
     pub fn open(directory: &Path) -> Result<Self, LedgerError> {
-        let database = directory.join(DATABASE_FILE);
-        if !database.exists() {
-            return Err(LedgerError::Missing { directory: directory.to_owned() });
+        Self::open_at(&Place::File(directory.join(DATABASE_FILE)), Some(directory))
+    }
+
+    /// Opens the ledger that rests in `store`; its anchor is in `directory`, where there is one.
+    pub fn open_at(store: &Place, directory: Option<&Path>) -> Result<Self, LedgerError> {
+        if !store.exists() {
+            return Err(LedgerError::Missing { place: store.to_string() });
         }
-        Ok(Self { store: SqliteReader::open(&database)?, directory: directory.to_owned() })
+        let anchor = directory.map(|directory| directory.join(ANCHOR_FILE));
+        Ok(Self { store: store.reader()?, anchor })
     }
 
     /// The current signed note, verbatim.
@@ -83,17 +88,20 @@ impl LedgerReader {
 
     /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
     /// then a ledger written anew from the start is not noticed. Without an anchor's path the one in the
-    /// ledger's directory is used if it is there.
+    /// ledger's directory is used, if there is one.
     pub fn verify(
         &mut self,
         verifier: Option<&Verifier>,
         anchor: Option<&Path>,
     ) -> Result<Verdict, LedgerError> {
-        let path = anchor.map_or_else(|| self.directory.join(ANCHOR_FILE), Path::to_owned);
-        let anchor = match fs::read_to_string(&path) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && anchor.is_none() => None,
-            Err(error) => return Err(LedgerError::File { path, source: Arc::new(error) }),
+        let path = anchor.or(self.anchor.as_deref());
+        let anchor = match path.map(|path| (path, fs::read_to_string(path))) {
+            None => None,
+            Some((_, Ok(text))) => Some(text),
+            Some((_, Err(error))) if error.kind() == io::ErrorKind::NotFound && anchor.is_none() => None,
+            Some((path, Err(error))) => {
+                return Err(LedgerError::File { path: path.to_owned(), source: Arc::new(error) });
+            }
         };
         verify::verify(&mut self.store, verifier, anchor.as_deref())
     }

@@ -5,10 +5,13 @@
 //! must do is tell the truth about durability: when [`Store::commit`] returns without an error, the batch
 //! survives a power cut.
 
+mod place;
 pub mod sqlite;
 
 use rusqlite::ErrorCode;
 use thiserror::Error;
+
+pub use place::Place;
 
 /// Why the store could not do what was asked. After any of these the connection is not to be used again:
 /// whether the last batch was stored is known only after opening anew.
@@ -182,6 +185,33 @@ pub trait Reader {
 
     /// Up to `count` entries that match, from index `from` on, in order.
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
+}
+
+/// A reader whose engine is known only when it runs.
+impl<R: Reader + ?Sized> Reader for Box<R> {
+    fn head(&mut self) -> Result<Head, StoreError> {
+        (**self).head()
+    }
+
+    fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        (**self).entries(from, count)
+    }
+
+    fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).tile(level, index)
+    }
+
+    fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        (**self).open_releases()
+    }
+
+    fn is_intact(&mut self) -> Result<bool, StoreError> {
+        (**self).is_intact()
+    }
+
+    fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
+        (**self).find(filter, from, count)
+    }
 }
 
 pub trait Store: Reader + Send {

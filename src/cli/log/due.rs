@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Directory, open, unreadable};
+use super::{Place, open, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome};
 use crate::domain::{Clock as _, Determination, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
 use crate::ledger::entry::{Entry, Intent};
@@ -22,7 +22,7 @@ const PAGE: u64 = 4_096;
 #[derive(Debug, clap::Args)]
 pub struct Due {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// Who is owed which copies: a TOML file, see docs/register.md
     #[arg(long, value_name = "FILE")]
     register: PathBuf,
@@ -124,9 +124,8 @@ pub fn run(args: &Due) -> Outcome {
         }
     };
     let at = args.at.unwrap_or_else(|| day_in_wib(SystemClock.unix_ms()));
-    let mut reader = open(&args.directory)?;
-    let handovers =
-        handovers(&mut reader, &register, at).map_err(|error| unreadable(&args.directory, error))?;
+    let mut reader = open(&args.place)?;
+    let handovers = handovers(&mut reader, &register, at).map_err(|error| unreadable(&args.place, error))?;
     let all = due(&register, handovers, at);
     let chosen: Vec<&Obligation<'_>> = all.iter().filter(|one| args.chooses(one)).collect();
     match args.format {

@@ -44,15 +44,16 @@ enum Command {
     /// Tell what is still owed to which party, by a register of entitled parties and areas
     Due(due::Due),
     /// Print the current signed checkpoint
-    Checkpoint(Directory),
+    Checkpoint(Place),
     /// Print the key that checkpoints are verified with
-    Vkey(Directory),
+    Vkey(Place),
     /// Write the ledger in the file layout of C2SP tlog-tiles, for other tools
     Export(Export),
 }
 
+/// Where the ledger is.
 #[derive(Debug, clap::Args)]
-struct Directory {
+struct Place {
     /// The ledger's directory
     #[arg(long, alias = "ledger", value_name = "DIR")]
     dir: PathBuf,
@@ -61,7 +62,7 @@ struct Directory {
 #[derive(Debug, clap::Args)]
 struct Init {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// The ledger's name, without blanks, such as `ledger.kpu.example/dpt`; it stands in every checkpoint
     #[arg(long, value_name = "NAME")]
     origin: String,
@@ -73,7 +74,7 @@ struct Init {
 #[derive(Debug, clap::Args)]
 struct Verify {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// The key you know the ledger by; without it, the key the ledger itself names
     #[arg(long)]
     vkey: Option<String>,
@@ -87,7 +88,7 @@ struct Verify {
 #[derive(Debug, clap::Args)]
 struct Export {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// Where to write; must not hold an export yet
     #[arg(long, value_name = "OUTDIR")]
     tiles: PathBuf,
@@ -111,7 +112,7 @@ pub fn run(args: &Args) -> Outcome {
             Ok(Answer::Yes)
         }
         Command::Export(args) => {
-            let mut reader = open(&args.directory)?;
+            let mut reader = open(&args.place)?;
             let written = reader.export_tiles(&args.tiles);
             written.map_err(|error| Failure::caused("could not export the ledger", error))?;
             Ok(Answer::Yes)
@@ -120,7 +121,7 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn init(args: &Init) -> Outcome {
-    let directory = &args.directory.dir;
+    let directory = &args.place.dir;
     let failed = |error: LedgerError| Failure::caused("could not make the ledger", error);
     if directory.join(DATABASE_FILE).exists() {
         let error = LedgerError::Exists { directory: directory.clone() };
@@ -147,14 +148,14 @@ fn init(args: &Init) -> Outcome {
 fn verify(args: &Verify) -> Outcome {
     let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
     let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
-    let verdict = LedgerReader::open(&args.directory.dir)
-        .and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
+    let verdict =
+        read(&args.place).and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(LedgerError::Store(error)) if error.is_damage() => {
             Verdict::Flawed(Flaw { index: None, why: Why::Damaged })
         }
-        Err(error) => return Err(unreadable(&args.directory, error)),
+        Err(error) => return Err(unreadable(&args.place, error)),
     };
     match (verdict, args.format) {
         (Verdict::Sound(report), OutputFormat::Table) => print_report(&report, given.is_some())?,
@@ -227,23 +228,28 @@ fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
 }
 
 /// The keys that the first entry names.
-fn own_vkeys(directory: &Directory) -> Result<Vec<String>, Failure> {
-    match open(directory)?.at(0).map_err(|error| unreadable(directory, error))? {
+fn own_vkeys(place: &Place) -> Result<Vec<String>, Failure> {
+    match open(place)?.at(0).map_err(|error| unreadable(place, error))? {
         Some(Record { entry: Entry::Genesis(genesis), .. }) => Ok(genesis.vkeys),
         _ => Err(Failure::new("the ledger does not begin with log.genesis")),
     }
 }
 
-fn open(directory: &Directory) -> Result<LedgerReader, Failure> {
-    LedgerReader::open(&directory.dir).map_err(|error| unreadable(directory, error))
+/// The one way to a ledger that is only read.
+fn read(place: &Place) -> Result<LedgerReader, LedgerError> {
+    LedgerReader::open(&place.dir)
 }
 
-fn unreadable(directory: &Directory, error: LedgerError) -> Failure {
+fn open(place: &Place) -> Result<LedgerReader, Failure> {
+    read(place).map_err(|error| unreadable(place, error))
+}
+
+fn unreadable(place: &Place, error: LedgerError) -> Failure {
     if matches!(error, LedgerError::Missing { .. }) {
         return Failure::caused("could not open the ledger", error)
             .help("`salinan log init --dir DIR --origin NAME` makes one");
     }
-    Failure::caused(format!("could not read the ledger in {}", directory.dir.display()), error)
+    Failure::caused(format!("could not read the ledger in {}", place.dir.display()), error)
 }
 
 fn time(unix_ms: u64) -> String {

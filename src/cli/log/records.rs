@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{Directory, open, time, unreadable};
+use super::{Place, open, time, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::{Party, ReleaseId, Wilayah};
 use crate::ledger::entry::Entry;
@@ -20,7 +20,7 @@ const PAGE: u64 = 256;
 #[derive(Debug, clap::Args)]
 pub struct Show {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// An index, or a release's id
     #[arg(value_name = "INDEX|RELEASE")]
     what: String,
@@ -40,7 +40,7 @@ enum OutcomeWord {
 #[derive(Debug, clap::Args)]
 pub struct Find {
     #[command(flatten)]
-    directory: Directory,
+    place: Place,
     /// Entries of this type, such as `release.intent`
     #[arg(long = "type", value_name = "TYPE", value_parser = read_kind)]
     kind: Option<String>,
@@ -70,7 +70,7 @@ pub struct Find {
 }
 
 pub fn show(args: &Show) -> Outcome {
-    let mut reader = open(&args.directory)?;
+    let mut reader = open(&args.place)?;
     let found = if let Ok(index) = args.what.parse::<u64>() {
         reader.at(index).map(|record| record.into_iter().collect())
     } else if let Ok(release) = args.what.parse::<ReleaseId>() {
@@ -78,7 +78,7 @@ pub fn show(args: &Show) -> Outcome {
     } else {
         return Err(Failure::new("neither an index nor a release's id was given"));
     };
-    let records: Vec<Record> = found.map_err(|error| unreadable(&args.directory, error))?;
+    let records: Vec<Record> = found.map_err(|error| unreadable(&args.place, error))?;
     if records.is_empty() {
         writeln!(anstream::stderr(), "there is no such entry")?;
         return Ok(Answer::No);
@@ -112,14 +112,14 @@ pub fn query(args: &Find) -> Outcome {
         from_ms: args.from.map(unix_ms),
         until_ms: args.until.map(unix_ms),
     };
-    let mut reader = open(&args.directory)?;
+    let mut reader = open(&args.place)?;
     let mut out = anstream::stdout();
     let mut table =
         print::table(&["index", "time", "type", "release", "party", "wilayah", "outcome", "code"]);
     let (mut from, mut left) = (0, args.limit);
     loop {
         let count = left.min(PAGE);
-        let page = reader.find(&query, from, count).map_err(|error| unreadable(&args.directory, error))?;
+        let page = reader.find(&query, from, count).map_err(|error| unreadable(&args.place, error))?;
         for record in &page {
             match args.format {
                 OutputFormat::Json => writeln!(out, "{}", record_json(record))?,
