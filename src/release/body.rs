@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -23,8 +24,8 @@ pub struct Interrupted;
 #[derive(Debug)]
 pub enum Piece {
     Data(Redacted),
-    /// The completion is durable: the body may end.
-    End,
+    /// The completion is durable: the body may end, with these trailers.
+    End(Option<HeaderMap>),
 }
 
 /// Dropped with the body, which the deliverer notices: whether the connection is done with it.
@@ -63,9 +64,9 @@ impl Body for ReplyBody {
             Kind::Copy { ended: true, .. } => Poll::Ready(None),
             Kind::Copy { pieces, ended, .. } => pieces.poll_recv(context).map(|piece| match piece {
                 Some(Piece::Data(mut redacted)) => Some(Ok(Frame::data(redacted.take()))),
-                Some(Piece::End) => {
+                Some(Piece::End(trailers)) => {
                     *ended = true;
-                    None
+                    trailers.map(|trailers| Ok(Frame::trailers(trailers)))
                 }
                 None => {
                     *ended = true;

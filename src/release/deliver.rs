@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderValue, Response};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -21,9 +21,10 @@ use tracing::{info, warn};
 use super::body::{Hangup, Piece, ReplyBody};
 use super::error::SourceError;
 use super::fetch::Copy;
+use super::headers::{Named, Trailers, put_policy};
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::{Clock, ContentCoding, Format, ReleaseId};
+use crate::domain::{Clock, ContentCoding, Format};
 use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
 use crate::redact::{EncodeError, Encoder, Redacted, Redactor};
@@ -35,9 +36,6 @@ const PIECES_AHEAD: usize = 2;
 const PATIENCE: u32 = 3;
 /// A piece is handed on when it has grown to this, or when the source pauses.
 const PIECE_BYTES: usize = 64 * 1_024;
-
-const RELEASE_ID: HeaderName = HeaderName::from_static("release-id");
-const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 
 /// Why a copy was broken off after its first byte.
 #[derive(Debug, Error)]
@@ -88,17 +86,22 @@ impl Copy {
         path: &Path,
         hangup: &Hangup,
         coding: Option<ContentCoding>,
+        trailers: Option<Trailers>,
     ) -> Response<ReplyBody> {
         self.release.open.answered(200);
         let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
-        let release = self.release.open.id();
+        let named = self.release.named();
         let (held, done) = oneshot::channel();
         let body = ReplyBody::copy(pieces, held);
-        let response = head(&self.release.grant, Some(&self.format), coding, Some(release), body);
+        let mut response = head(&self.release.grant, Some(&self.format), coding, Some(named), body);
+        if let Some(trailers) = &trailers {
+            trailers.announce(response.headers_mut());
+        }
         self.release.open.begun(self.format.media_type(), coding.map(ContentCoding::as_str));
         let delivery = Delivery {
             copy: self,
             coding,
+            trailers,
             sender,
             done,
             stall_timeout: path.options.stall_timeout,
@@ -116,7 +119,7 @@ impl Copy {
 pub(super) fn head_alone(grant: &Grant, coding: Option<ContentCoding>) -> Response<ReplyBody> {
     let (sender, pieces) = mpsc::channel(1);
     // An end without a length: that of the copy is not known.
-    let _ = sender.try_send(Piece::End);
+    let _ = sender.try_send(Piece::End(None));
     let (held, _) = oneshot::channel();
     head(grant, grant.format(), coding, None, ReplyBody::copy(pieces, held))
 }
@@ -126,7 +129,7 @@ fn head(
     grant: &Grant,
     format: Option<&Format>,
     coding: Option<ContentCoding>,
-    release: Option<ReleaseId>,
+    release: Option<Named>,
     body: ReplyBody,
 ) -> Response<ReplyBody> {
     let mut response = Response::new(body);
@@ -147,14 +150,12 @@ fn head(
         let (area, ending) = (grant.area(), format.file_ending());
         format!("attachment; filename=\"{}-{}-{area}.{ending}\"", of.election, of.stage)
     });
-    for (name, text) in [
-        (CONTENT_DISPOSITION, file),
-        (RELEASE_ID, release.map(|release| release.to_string())),
-        (POLICY_DIGEST, Some(format!("sha-256={}", grant.policy().digest))),
-    ] {
-        if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
-            headers.insert(name, value);
-        }
+    if let Some(value) = file.and_then(|text| HeaderValue::try_from(text).ok()) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    match release {
+        Some(named) => named.put(headers),
+        None => put_policy(headers, grant.policy().digest),
     }
     response
 }
@@ -162,6 +163,7 @@ fn head(
 struct Delivery {
     copy: Copy,
     coding: Option<ContentCoding>,
+    trailers: Option<Trailers>,
     sender: mpsc::Sender<Piece>,
     /// Resolves when the connection is done with the body.
     done: oneshot::Receiver<()>,
@@ -181,6 +183,9 @@ impl Delivery {
         let (outcome, cause) = match &ended {
             Ok(last) => {
                 self.copy.release.open.coded(last.len() as u64);
+                if let Some(trailers) = &mut self.trailers {
+                    trailers.sent(last.as_slice());
+                }
                 (Outcome::Complete, None)
             }
             Err(broken) => (Outcome::Aborted, Some(broken.code())),
@@ -195,6 +200,7 @@ impl Delivery {
             Outcome::Aborted | Outcome::Failed => open.read(counts.rows_in, counts.rows_withheld),
         }
         let completion = open.account(outcome, cause);
+        let trailers = self.trailers.map(|trailers| trailers.end(completion.body_sha256));
         let Completion { rows_out: rows, bytes, coded_bytes, swept, unreadable, near_misses, .. } =
             completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
@@ -215,7 +221,7 @@ impl Delivery {
                     if !last.is_empty() {
                         self.sender.send(Piece::Data(last)).await?;
                     }
-                    self.sender.send(Piece::End).await
+                    self.sender.send(Piece::End(trailers)).await
                 })
                 .await;
             }
@@ -293,6 +299,9 @@ impl Delivery {
         open.sent(ready.as_slice());
         let piece = coded.unwrap_or(ready);
         open.coded(piece.len() as u64);
+        if let Some(trailers) = &mut self.trailers {
+            trailers.sent(piece.as_slice());
+        }
         place.send(Piece::Data(piece));
         Ok(())
     }

@@ -3,8 +3,9 @@
 use thiserror::Error;
 
 use super::ask::RequestError;
+use super::headers::Named;
 use crate::admission::AdmissionError;
-use crate::domain::{Method, ReleaseId};
+use crate::domain::Method;
 use crate::identity::IdentityError;
 use crate::ledger::LedgerError;
 use crate::policy::Denial;
@@ -25,8 +26,10 @@ pub enum ReleaseError {
     Ledger(#[from] LedgerError),
     #[error("no randomness to be had")]
     Random,
-    #[error("release {release} failed before its first byte")]
-    Failed { release: ReleaseId, source: SourceError },
+    #[error("release {} failed before its first byte", named.release)]
+    Failed { named: Named, source: SourceError },
+    #[error("release {} failed before its first byte, and the ledger did not take its end", named.release)]
+    Unclosed { named: Named, source: LedgerError },
     #[error("no receipt of that name for this requester")]
     ReceiptUnknown,
     #[error("a receipt is not asked for by this method")]

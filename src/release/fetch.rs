@@ -42,11 +42,12 @@ impl Release {
                 Ok(Copy { release: self, source, redactor, first, format })
             }
             Err(cause) => {
-                let release = self.open.id();
+                let named = self.named();
                 self.open.answered(refusal::of_source(&cause).status);
                 let account = self.open.account(Outcome::Failed, Some(cause.code()));
-                self.open.close(account).await?;
-                Err(ReleaseError::Failed { release, source: cause })
+                let closed = self.open.close(account).await;
+                closed.map_err(|source| ReleaseError::Unclosed { named, source })?;
+                Err(ReleaseError::Failed { named, source: cause })
             }
         }
     }

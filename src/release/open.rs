@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use tracing::info;
 
 use super::error::ReleaseError;
+use super::headers::Named;
 use super::path::Path;
 use crate::domain::{CopyKey, Digest, ReleaseId};
 use crate::ledger::{CEILING_STEP_BYTES, Intent, OpenRelease};
@@ -44,6 +45,12 @@ pub struct Release {
     pub(super) grant: Grant,
     pub(super) open: OpenRelease,
     pub(super) key: CopyKey,
+}
+
+impl Release {
+    pub(super) fn named(&self) -> Named {
+        Named { release: self.open.id(), policy: self.grant.policy().digest }
+    }
 }
 
 impl Path {

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::ask::read_ask;
 use super::body::{Hangup, ReplyBody};
 use super::error::ReleaseError;
+use super::headers::{Named, Trailers};
 use super::open::MasterKey;
 use super::problem::Language;
 use super::refusal::Refusal;
@@ -94,7 +95,8 @@ impl Path {
         }
         let release = self.open(grant).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
-        Ok(copy.deliver(self, hangup, coding)) // closes itself when the body ends
+        let trailers = Trailers::wanted(request, coding.is_some());
+        Ok(copy.deliver(self, hangup, coding, trailers)) // closes itself when the body ends
     }
 
     /// Says that the connections still open are about to be ended by us.
@@ -117,8 +119,12 @@ impl Path {
     fn note(&self, error: &ReleaseError, refusal: &Refusal, requester: Option<Requester>) {
         let cause = refusal::chain(error);
         match error {
-            ReleaseError::Failed { release, source } => {
+            ReleaseError::Failed { named: Named { release, .. }, source } => {
                 warn!(%release, code = source.code(), cause, "release failed");
+                return;
+            }
+            ReleaseError::Unclosed { named: Named { release, .. }, .. } => {
+                warn!(%release, cause, outcome = "open", "release not closed");
                 return;
             }
             ReleaseError::Ledger(_) | ReleaseError::Random => {

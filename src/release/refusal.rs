@@ -14,9 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::ask::RequestError;
 use super::body::ReplyBody;
 use super::error::{ReleaseError, SourceError};
+use super::headers::Named;
 use super::kinds::{self, Kind};
 use super::problem::{Language, document};
-use crate::domain::{AskError, ReleaseId};
+use crate::domain::AskError;
 use crate::identity::IdentityError;
 use crate::policy::Denial;
 use crate::upstream::UpstreamError;
@@ -28,7 +29,7 @@ const TRY_LATER: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub kind: &'static Kind,
-    pub release: Option<ReleaseId>,
+    pub release: Option<Named>,
     retry_after: Option<Duration>,
     allow: Option<String>,
     /// Set where the two sides may no longer agree on where the next request begins.
@@ -53,8 +54,8 @@ impl Refusal {
                 refusal.allow = Some("GET".to_owned());
             }
             ReleaseError::Request(_) => refusal.close = true,
-            ReleaseError::Failed { release, .. } => {
-                refusal.release = Some(*release);
+            ReleaseError::Failed { named, .. } | ReleaseError::Unclosed { named, .. } => {
+                refusal.release = Some(*named);
                 refusal.retry_after = (kind.status == 503).then_some(TRY_LATER);
             }
             ReleaseError::ReceiptMethod { allowed } => refusal.allow = Some(allowed.as_str().to_owned()),
@@ -69,7 +70,8 @@ impl Refusal {
 
     /// The problem document (RFC 9457) in the requester's language.
     pub fn respond(&self, language: Language) -> Response<ReplyBody> {
-        let mut response = Response::new(ReplyBody::whole(document(self.kind, self.release, language)));
+        let release = self.release.map(|named| named.release);
+        let mut response = Response::new(ReplyBody::whole(document(self.kind, release, language)));
         *response.status_mut() =
             StatusCode::from_u16(self.kind.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = response.headers_mut();
@@ -92,7 +94,9 @@ impl Refusal {
         put(headers, RETRY_AFTER, wait);
         put(headers, ALLOW, self.allow.clone());
         put(headers, CONNECTION, self.close.then(|| "close".to_owned()));
-        put(headers, HeaderName::from_static("release-id"), self.release.map(|release| release.to_string()));
+        if let Some(named) = &self.release {
+            named.put(headers);
+        }
         response
     }
 }
@@ -111,7 +115,7 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Identity(_) => &kinds::INVALID_TOKEN,
         ReleaseError::Request(request) => kind_of_request(*request),
         ReleaseError::Denied(denial) => kind_of_denial(denial),
-        ReleaseError::Ledger(_) | ReleaseError::Random => &kinds::TRY_LATER,
+        ReleaseError::Ledger(_) | ReleaseError::Unclosed { .. } | ReleaseError::Random => &kinds::TRY_LATER,
         ReleaseError::Failed { source, .. } => of_source(source),
         ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,
         ReleaseError::ReceiptMethod { .. } => &kinds::METHOD_NOT_ALLOWED,

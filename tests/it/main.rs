@@ -13,6 +13,7 @@ mod ledger;
 mod limits;
 mod memory;
 mod midstream;
+mod receipts;
 mod requests;
 mod source;
 mod support;

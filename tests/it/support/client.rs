@@ -59,6 +59,8 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub end: End,
+    /// What came after the body.
+    pub trailers: Vec<(String, String)>,
 }
 
 impl Reply {
@@ -128,7 +130,8 @@ impl Client {
     pub async fn open(&self, request: impl AsRef<[u8]>) -> Connection {
         let stream = self.connect("http/1.1").await;
         let (record, place) = (self.record.clone(), self.record.begin());
-        let mut connection = Connection { stream, held: Vec::new(), record, place, forgets: false };
+        let (held, trailers) = (Vec::new(), Vec::new());
+        let mut connection = Connection { stream, held, trailers, record, place, forgets: false };
         connection.send(request).await;
         connection
     }
@@ -172,15 +175,9 @@ impl Client {
         let asked = async {
             let (response, _) = requests.send_request(request.body(()).unwrap(), true).unwrap();
             let (head, mut stream) = response.await.expect("an answer").into_parts();
-            let headers: Vec<(String, String)> = head
-                .headers
-                .iter()
-                .map(|(name, value)| {
-                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-                })
-                .collect();
+            let headers = pairs(&head.headers);
             let mut body = Vec::new();
-            let mut end = End::Clean;
+            let (mut end, mut trailers) = (End::Clean, Vec::new());
             while let Some(piece) = stream.data().await {
                 match piece {
                     Ok(piece) => {
@@ -195,20 +192,25 @@ impl Client {
             }
             if end == End::Clean {
                 match stream.trailers().await {
-                    Ok(trailers) => assert!(trailers.is_none(), "no trailers are sent"),
+                    Ok(told) => trailers = told.as_ref().map(pairs).unwrap_or_default(),
                     Err(_) => end = End::Cut,
                 }
             }
-            Reply { status: head.status.as_u16(), headers, body, end }
+            Reply { status: head.status.as_u16(), headers, body, end, trailers }
         };
         let reply = timeout(LIMIT, asked).await.expect("an answer in time");
         let place = self.record.begin();
-        for (name, value) in &reply.headers {
+        for (name, value) in reply.headers.iter().chain(&reply.trailers) {
             self.record.add(place, format!("{name}: {value}\n").as_bytes());
         }
         self.record.add(place, &reply.body);
         reply
     }
+}
+
+fn pairs(headers: &http::HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 /// The bytes of a plain request.
@@ -269,10 +271,11 @@ impl Client {
             // What is drained is not kept for the oracle either.
             let record = Record::default();
             let place = record.begin();
-            let mut connection = Connection { stream, held: Vec::new(), record, place, forgets: true };
+            let (held, trailers) = (Vec::new(), Vec::new());
+            let mut connection = Connection { stream, held, trailers, record, place, forgets: true };
             connection.send(get(path, token)).await;
             let (status, headers) = connection.head().await?;
-            let head = Reply { status, headers, body: Vec::new(), end: End::Cut };
+            let head = Reply { status, headers, body: Vec::new(), end: End::Cut, trailers: Vec::new() };
             let end = connection.body(&head, &mut sink).await;
             (head.header("release-id").map(str::to_owned), status, end)
         };
@@ -286,6 +289,7 @@ impl Client {
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     held: Vec<u8>,
+    trailers: Vec<(String, String)>,
     record: Record,
     place: usize,
     /// Whether what is read stays out of the record.
@@ -349,10 +353,11 @@ impl Connection {
     /// The whole of the next answer, as far as it comes.
     pub async fn reply(&mut self) -> Option<Reply> {
         let (status, headers) = self.head().await?;
-        let mut reply = Reply { status, headers, body: Vec::new(), end: End::Cut };
+        let mut reply = Reply { status, headers, body: Vec::new(), end: End::Cut, trailers: Vec::new() };
         let mut body = Vec::new();
         reply.end = self.body(&reply, &mut |bytes| body.extend_from_slice(bytes)).await;
         reply.body = body;
+        reply.trailers = std::mem::take(&mut self.trailers);
         self.record.add(self.record.begin(), &reply.body);
         Some(reply)
     }
@@ -366,8 +371,13 @@ impl Connection {
         }
         while let Some(size) = self.chunk_size().await {
             if size == 0 {
-                let line = self.line().await;
-                return if line.is_some_and(|line| line.is_empty()) { End::Clean } else { End::Cut };
+                while let Some(line) = self.line().await {
+                    let Some((name, value)) = line.split_once(':') else {
+                        return if line.is_empty() { End::Clean } else { End::Cut };
+                    };
+                    self.trailers.push((name.to_owned(), value.trim().to_owned()));
+                }
+                return End::Cut;
             }
             if !self.take(size, sink).await || self.line().await.is_none() {
                 break;
