@@ -242,7 +242,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ProcessEnded => "process_ended",
             Self::StoreFailed => "store_failed",

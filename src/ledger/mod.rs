@@ -10,6 +10,7 @@
 //! without a bound.
 
 pub mod anchor;
+mod audit;
 mod book;
 #[cfg(test)]
 mod ceilings;
@@ -46,6 +47,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
+pub use audit::{Account, End, Entries, How};
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};

@@ -30,6 +30,8 @@ pub struct Query {
     pub party: Option<Party>,
     /// This area and all inside it.
     pub wilayah: Option<Wilayah>,
+    /// This area and no other.
+    pub area: Option<Wilayah>,
     pub outcome: Option<String>,
     /// From this moment on, and before that one.
     pub from_ms: Option<u64>,
@@ -73,11 +75,23 @@ impl LedgerReader {
             release: query.release.map(|release| *release.as_bytes()),
             party: query.party.as_ref().map(ToString::to_string),
             wilayah: query.wilayah.map(|wilayah| wilayah.to_string()),
+            area: query.area.map(|area| area.to_string()),
             outcome: query.outcome.clone(),
             from_ms: query.from_ms,
             until_ms: query.until_ms,
         };
         self.store.find(&filter, from, count)?.iter().map(read).collect()
+    }
+
+    /// The releases opened and not closed, in the order of their intents.
+    pub fn open_releases(&mut self) -> Result<Vec<Record>, LedgerError> {
+        let open = self.store.open_releases()?;
+        open.into_iter().filter_map(|(_, index)| self.at(index).transpose()).collect()
+    }
+
+    /// Entries in the ledger.
+    pub fn size(&mut self) -> Result<u64, LedgerError> {
+        Ok(self.store.head()?.size)
     }
 
     /// The entry at an index.

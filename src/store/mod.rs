@@ -162,6 +162,8 @@ pub struct Filter {
     pub party: Option<String>,
     /// This area and all inside it.
     pub wilayah: Option<String>,
+    /// This area and no other.
+    pub area: Option<String>,
     pub outcome: Option<String>,
     /// From this moment on, and before that one.
     pub from_ms: Option<u64>,

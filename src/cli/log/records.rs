@@ -105,6 +105,7 @@ pub fn query(args: &Find) -> Outcome {
         release: args.release,
         party: args.party.clone(),
         wilayah: args.wilayah,
+        area: None,
         outcome: args
             .outcome
             .and_then(|word| word.to_possible_value())

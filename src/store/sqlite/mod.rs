@@ -303,8 +303,36 @@ mod tests {
             let filter = Filter { wilayah: Some(wilayah.to_owned()), ..Filter::default() };
             assert_eq!(store.find(&filter, 0, 9).unwrap().len(), found, "{wilayah}");
         }
+        for (area, found) in [("99", 0), ("9901", 1), ("9903", 0)] {
+            let filter = Filter { area: Some(area.to_owned()), ..Filter::default() };
+            assert_eq!(store.find(&filter, 0, 9).unwrap().len(), found, "{area}");
+        }
         let filter = Filter { from_ms: Some(5), until_ms: Some(5), ..Filter::default() };
         assert_eq!(store.find(&filter, 0, 9).unwrap(), []);
+    }
+
+    #[test]
+    fn what_auditors_ask_for_is_found_by_an_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory.path().join("l.sqlite"));
+        let kind = |kind: &str| Some(kind.to_owned());
+        let filters = [
+            ("entry_party", Filter { kind: kind("release.intent"), party: kind("p/7"), ..Filter::default() }),
+            (
+                "entry_wilayah",
+                Filter { kind: kind("release.intent"), area: kind("9901"), ..Filter::default() },
+            ),
+            (
+                "entry_wilayah",
+                Filter { kind: kind("release.intent"), wilayah: kind("9901"), ..Filter::default() },
+            ),
+            ("entry_seldom", Filter { kind: kind("release.refused"), ..Filter::default() }),
+            ("entry_seldom", Filter { kind: kind("policy.change"), from_ms: Some(5), ..Filter::default() }),
+        ];
+        for (index, filter) in filters {
+            let plan = store.reader.plan(&filter).unwrap();
+            assert!(plan.contains(&format!("USING INDEX {index} ")), "{plan}");
+        }
     }
 
     #[test]
