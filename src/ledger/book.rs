@@ -14,52 +14,81 @@ pub(super) struct Book {
     tree: Tree,
     signer: Signer,
     checkpoint: String,
+    /// The index of the first entry of the latest batch, stored or not.
+    committing: u64,
 }
 
 impl Book {
-    /// Opens on what the store holds, and refuses what does not agree with itself or with the anchor.
+    /// Opens on what the store holds, and refuses what does not agree with itself or with the anchor. The right to
+    /// append is taken, and held until the next commit: what is read until then belongs to this head.
     pub(super) fn open(
         mut store: Box<dyn Store>,
         signer: &Signer,
         anchor: &str,
     ) -> Result<Self, LedgerError> {
-        let head = store.head()?;
+        let head = store.begin()?;
         let tree = check_edge(&mut *store, &head, &signer.verifier())?;
         check_anchor(&mut *store, head.size, anchor, &signer.verifier())?;
-        Ok(Self { store, tree, signer: signer.clone(), checkpoint: head.checkpoint })
+        Ok(Self { store, tree, signer: signer.clone(), checkpoint: head.checkpoint, committing: 0 })
     }
 
     /// A book over a store without entries.
     pub(super) fn first(store: Box<dyn Store>, signer: &Signer) -> Self {
-        Self { store, tree: Tree::default(), signer: signer.clone(), checkpoint: String::new() }
+        Self {
+            store,
+            tree: Tree::default(),
+            signer: signer.clone(),
+            checkpoint: String::new(),
+            committing: 0,
+        }
     }
 
     pub(super) fn checkpoint(&self) -> &str {
         &self.checkpoint
     }
 
+    /// The index of the first entry of the latest batch, stored or not.
+    pub(super) fn committing(&self) -> u64 {
+        self.committing
+    }
+
     pub(super) fn head(&self) -> Checkpoint {
         Checkpoint { size: self.tree.size(), root: self.tree.root() }
     }
 
-    pub(super) fn reader(&mut self) -> &mut dyn Reader {
+    pub(super) fn store(&mut self) -> &mut dyn Store {
         &mut *self.store
     }
 
-    /// Takes the right to append. The batch is gathered afterwards, since this may wait.
-    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+    /// Takes the right to append. The batch is gathered afterwards, since this may wait. What others have appended
+    /// to a shared store meanwhile is built upon when it is signed and grew from what we know.
+    pub(super) fn begin(&mut self) -> Result<(), LedgerError> {
         let head = self.store.begin()?;
-        if head.size == self.tree.size() {
-            Ok(())
-        } else {
-            Err(StoreError::HeadMoved { expected: self.tree.size(), found: head.size })
+        let known = self.head();
+        if (head.size, head.root) == (known.size, known.root) {
+            return Ok(());
         }
+        if !self.store.is_shared() {
+            return Err(StoreError::HeadMoved { expected: known.size, found: head.size }.into());
+        }
+        let store = &mut *self.store;
+        if head.size < known.size {
+            return Err(LedgerError::RolledBack { anchored: known.size, size: head.size });
+        }
+        let before = Tree::from_tiles(known.size, |level, index| store.tile(level, index))?;
+        if before.is_none_or(|before| before.root() != known.root) {
+            return Err(LedgerError::Forked { size: known.size });
+        }
+        self.tree = signed_tree(store, &head, &self.signer.verifier())?;
+        self.checkpoint = head.checkpoint;
+        Ok(())
     }
 
     /// Stores the entries with a newly signed checkpoint and returns the index of the first. Durable when it
     /// returns `Ok`; after an error the book must be dropped and opened anew.
     pub(super) fn commit(&mut self, entries: &[NewEntry]) -> Result<u64, StoreError> {
         let first = self.tree.size();
+        self.committing = first;
         let mut tiles = Vec::new();
         for entry in entries {
             self.tree.push(leaf_hash(&entry.leaf), &mut tiles);
@@ -76,13 +105,23 @@ impl Book {
         self.store.abandon()
     }
 
+    /// See [`Store::beat`].
+    pub(super) fn beat(&mut self) -> Result<bool, StoreError> {
+        self.store.beat()
+    }
+
+    /// See [`Store::leave`].
+    pub(super) fn leave(&mut self) -> Result<(), StoreError> {
+        self.store.leave()
+    }
+
     pub(super) fn tidy(&mut self, idle: bool) -> Result<(), StoreError> {
         self.store.tidy(idle)
     }
 }
 
-/// The tree of the head, when signature, root, hashes and newest entries agree.
-fn check_edge(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result<Tree, LedgerError> {
+/// The tree of the head, when signature, root and hashes agree.
+fn signed_tree(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result<Tree, LedgerError> {
     let size = head.size;
     let signed = Checkpoint::open(&head.checkpoint, verifier)?;
     let tree = Tree::from_tiles(size, |level, index| store.tile(level, index))?;
@@ -90,6 +129,13 @@ fn check_edge(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result
     if signed != (Checkpoint { size, root: tree.root() }) || head.root != signed.root {
         return Err(LedgerError::Root { size });
     }
+    Ok(tree)
+}
+
+/// The tree of the head, when its newest entries agree too.
+fn check_edge(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result<Tree, LedgerError> {
+    let size = head.size;
+    let tree = signed_tree(store, head, verifier)?;
     let tile = size.saturating_sub(1) / TILE_WIDTH;
     let hashes = store.tile(0, tile)?.unwrap_or_default();
     let mut entries = store.entries(tile * TILE_WIDTH, TILE_WIDTH)?.into_iter();

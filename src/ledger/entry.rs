@@ -239,6 +239,8 @@ pub enum Cause {
     ProcessEnded,
     /// The store failed when the release was to be closed.
     StoreFailed,
+    /// The process fell silent, was shut out, and another closed its releases.
+    ReplicaSilent,
 }
 
 impl Cause {
@@ -246,6 +248,7 @@ impl Cause {
         match self {
             Self::ProcessEnded => "process_ended",
             Self::StoreFailed => "store_failed",
+            Self::ReplicaSilent => "replica_silent",
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum LedgerError {
     ShutDown,
     #[error("a release of this name is open already")]
     OpenAlready,
+    #[error("another replica closed the release, since this one had fallen silent")]
+    ClosedByOther,
     #[error("no random numbers could be had")]
     Random,
     #[error("the entry cannot be written")]
@@ -65,6 +67,7 @@ impl LedgerError {
             Self::NotWritable
             | Self::Store(_)
             | Self::ShutDown
+            | Self::ClosedByOther
             | Self::Random
             | Self::Missing { .. }
             | Self::Exists { .. }

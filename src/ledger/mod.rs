@@ -59,7 +59,7 @@ use anchor::Anchor;
 use book::Book;
 use entry::{Cause, Genesis, Started};
 use stamper::Stamper;
-use writer::{Append, Gauge, Message, Then, Writer};
+use writer::{Append, Gauge, Message, Needs, Then, Writer};
 
 use crate::domain::{Clock, Digest, Random, ReleaseId};
 use crate::store::sqlite::SqliteStore;
@@ -71,6 +71,8 @@ pub const ANCHOR_FILE: &str = "ledger.anchor";
 pub const KEY_FILE: &str = "ledger-key.pem";
 const LOCK_FILE: &str = "ledger.lock";
 
+/// How often other replicas are told that this one lives: a quarter of the time after which they give it up.
+const BEAT_INTERVAL: Duration = Duration::from_secs(15);
 /// How long shutting down may take.
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
 
@@ -202,14 +204,23 @@ impl Ledger {
         let (place, vkey) = (options.store.clone(), options.signer.vkey());
         let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
         let anchor = writer::read_anchor(&options.anchor)?;
-        let mut store = connect()?;
-        match store.settle() {
-            // An auditor who reads does not keep us from serving; housekeeping moves the pages later.
-            Err(StoreError::Read) => tracing::warn!("the ledger is being read, so its log was not emptied"),
-            settled => settled?,
-        }
-        let mut book = Book::open(store, &options.signer, &anchor)?;
-        begin_boot(&mut book, &stamper, start)?;
+        let open_book = || {
+            let mut store = connect()?;
+            match store.settle() {
+                // An auditor who reads does not keep us from serving; housekeeping moves the pages later.
+                Err(StoreError::Read) => {
+                    tracing::warn!("the ledger is being read, so its log was not emptied");
+                }
+                settled => settled?,
+            }
+            let is_shared = store.is_shared();
+            let mut book = Book::open(store, &options.signer, &anchor)?;
+            begin_boot(&mut book, &stamper, start)?;
+            Ok::<_, LedgerError>((book, is_shared))
+        };
+        // An engine that waits for a server must not do so on a thread that runs futures.
+        let opened = thread::scope(|scope| scope.spawn(open_book).join());
+        let (book, is_shared) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
 
         let file_error =
             |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
@@ -220,6 +231,9 @@ impl Ledger {
         let end_place = reserve(&sender)?;
         let gauge = Arc::new(Gauge::default());
         gauge.is_writable.store(true, Ordering::Release);
+        if is_shared {
+            beat(sender.downgrade()).map_err(file_error)?;
+        }
         let writer = Writer {
             queue,
             connect,
@@ -342,7 +356,7 @@ impl Ledger {
     }
 
     fn send(&self, place: OwnedPermit<Message>, entry: NewEntry, then: Then) {
-        self.0.gauge.send(place, Append { entry, closes: None, then });
+        self.0.gauge.send(place, Append { entry, needs: Needs::Nothing, then });
     }
 }
 
@@ -357,6 +371,19 @@ fn reserve(queue: &mpsc::Sender<Message>) -> Result<OwnedPermit<Message>, Ledger
         TrySendError::Full(_) => LedgerError::QueueFull,
         TrySendError::Closed(_) => LedgerError::ShutDown,
     })
+}
+
+/// Reminds the writer to tell other replicas that we live, until nobody queues any more.
+fn beat(queue: mpsc::WeakSender<Message>) -> io::Result<()> {
+    let beat = move || {
+        loop {
+            thread::sleep(BEAT_INTERVAL);
+            let Some(queue) = queue.upgrade() else { return };
+            // A queue without room is one that the writer takes from, or cannot.
+            let _ = queue.try_send(Message::Beat);
+        }
+    };
+    thread::Builder::new().name("ledger-beat".to_owned()).spawn(beat).map(drop)
 }
 
 /// One process at a time; the lock goes with the file.
@@ -376,13 +403,12 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
 fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result<(), LedgerError> {
     let found = book.head();
     let index = found.size.saturating_sub(1);
-    let last = book.reader().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
+    let last = book.store().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
     let (before, _) = Entry::read(&last.leaf)?;
     let started =
         Started { start, head_size: found.size, head_root: Digest(found.root), previous_boot: before.boot };
     let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
     entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
-    book.begin()?;
     book.commit(&entries)?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
 use super::error::LedgerError;
 use super::stamper::Stamper;
-use super::writer::{Append, Gauge, Message, Then};
+use super::writer::{Append, Gauge, Message, Needs, Then};
 use crate::domain::ReleaseId;
 use crate::domain::digest::Hasher;
 
@@ -182,7 +182,7 @@ impl OpenRelease {
             body_sha256: self.body.digest(),
         })))?;
         let (told, answer) = oneshot::channel();
-        self.gauge.send(place, Append { entry, closes: None, then: Then::Tell(told) });
+        self.gauge.send(place, Append { entry, needs: Needs::Open(self.id), then: Then::Tell(told) });
         Ok(Raise { ceiling, answer })
     }
 
@@ -263,7 +263,7 @@ impl OpenRelease {
         let Some(place) = self.place.take() else { return Err(LedgerError::ShutDown) };
         let closed = Closed { release: self.id, intent: self.index, completion };
         let entry = self.stamper.write(&Entry::Complete(Box::new(closed)))?;
-        self.gauge.send(place, Append { entry, closes: Some(self.id), then });
+        self.gauge.send(place, Append { entry, needs: Needs::Last(self.id), then });
         Ok(())
     }
 

@@ -12,8 +12,8 @@ use crate::store::NewEntry;
 pub(super) struct Stamper {
     pub(super) clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    replica: String,
-    boot: String,
+    pub(super) replica: String,
+    pub(super) boot: String,
 }
 
 impl Stamper {

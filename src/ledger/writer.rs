@@ -38,15 +38,26 @@ const BACK_OFF_STEP: Duration = Duration::from_millis(20);
 
 pub(super) enum Message {
     Append(Append),
+    /// Tell other replicas that we live.
+    Beat,
     /// Store what is queued, end, and say so.
     ShutDown(oneshot::Sender<()>),
 }
 
 pub(super) struct Append {
     pub(super) entry: NewEntry,
-    /// The release that this entry closes.
-    pub(super) closes: Option<ReleaseId>,
+    pub(super) needs: Needs,
     pub(super) then: Then,
+}
+
+/// What must hold for an entry when its turn comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Needs {
+    Nothing,
+    /// This release is open.
+    Open(ReleaseId),
+    /// It is open, and this entry is its last.
+    Last(ReleaseId),
 }
 
 /// What to do once the entry is durable.
@@ -74,7 +85,7 @@ impl Gauge {
 }
 
 /// Opens the store anew.
-pub(super) type Connect = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send>;
+pub(super) type Connect = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
 
 pub(super) struct Writer {
     pub(super) queue: Receiver<Message>,
@@ -104,6 +115,9 @@ impl Writer {
             book = self.work(open, &mut end);
         }
         // Close the database and write the last anchor before anyone is told that we are done.
+        if let Some(Err(error)) = book.as_mut().map(Book::leave) {
+            tracing::warn!(%error, "other replicas were not told that this one ends");
+        }
         drop(book);
         drop(self.anchor);
         if let Some(End::Asked(done)) = end {
@@ -115,6 +129,7 @@ impl Writer {
     fn work(&mut self, book: Book, end: &mut Option<End>) -> Option<Book> {
         let first = match self.queue.blocking_recv() {
             Some(Message::Append(append)) => append,
+            Some(Message::Beat) => return self.beat(book),
             Some(Message::ShutDown(done)) => {
                 *end = Some(End::Asked(done));
                 return Some(book);
@@ -146,7 +161,7 @@ impl Writer {
                 Err(error) => self.fail(&error.into()),
             };
         }
-        match begun.and_then(|()| book.commit(&entries)) {
+        match begun.and_then(|()| Ok(book.commit(&entries)?)) {
             Ok(first) => {
                 self.anchor.follow(book.checkpoint().to_owned());
                 for (index, then) in (first..).zip(afterwards) {
@@ -155,13 +170,47 @@ impl Writer {
                 Some(book)
             }
             Err(error) => {
-                let error = LedgerError::from(error);
+                let lost = Lost::of(&book, &entries, &error);
+                drop(book);
                 let failed = self.fail(&error);
+                // Others wait for these answers, so that the store is not left alone first.
+                let found = match lost.map(|lost| self.open_anew(Some(&lost))) {
+                    Some(Ok(Found { book, is_stored: true, first })) => {
+                        for (index, then) in (first..).zip(afterwards) {
+                            acknowledge(index, then);
+                        }
+                        return Some(self.succeed(book));
+                    }
+                    Some(Ok(Found { book, .. })) => Some(self.succeed(book)),
+                    Some(Err(error)) => self.fail(&error),
+                    None => failed,
+                };
                 for then in afterwards {
                     self.refuse(then, &error);
                 }
-                failed
+                found
             }
+        }
+    }
+
+    /// Tells the others that we live, and closes what a silent one of them left open.
+    fn beat(&mut self, mut book: Book) -> Option<Book> {
+        let close = |book: &mut Book| {
+            if !book.beat()? {
+                return Ok(());
+            }
+            book.begin()?;
+            let entries = reconcile(book, &self.stamper, Cause::StoreFailed, &self.live)?;
+            if entries.is_empty() {
+                return Ok(book.abandon()?);
+            }
+            book.commit(&entries)?;
+            self.anchor.follow(book.checkpoint().to_owned());
+            Ok(())
+        };
+        match close(&mut book) {
+            Ok(()) => Some(book),
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -169,8 +218,14 @@ impl Writer {
     /// whether or not that end is stored now; one that is open already is not opened again.
     fn take(&mut self, append: Append) -> Option<(NewEntry, Then)> {
         self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
-        if let Some(closes) = append.closes {
-            self.live.remove(&closes);
+        let is_open = match append.needs {
+            Needs::Nothing => true,
+            Needs::Open(release) => self.live.contains(&release),
+            Needs::Last(release) => self.live.remove(&release),
+        };
+        if !is_open {
+            self.refuse(append.then, &LedgerError::ClosedByOther);
+            return None;
         }
         match append.then {
             Then::HandOver(release, taker) if !self.live.insert(release.id()) => {
@@ -211,6 +266,7 @@ impl Writer {
                             self.refuse(then, &LedgerError::NotWritable);
                         }
                     }
+                    Ok(Message::Beat) => {}
                     Ok(Message::ShutDown(done)) => {
                         *end = Some(End::Asked(done));
                         return None;
@@ -224,30 +280,62 @@ impl Writer {
             }
             thread::sleep(BACK_OFF_STEP);
         }
-        match self.open_anew() {
-            Ok(book) => {
-                self.gauge.is_writable.store(true, Ordering::Release);
-                tracing::warn!("the ledger's store works again");
-                Some(book)
-            }
+        match self.open_anew(None) {
+            Ok(found) => Some(self.succeed(found.book)),
             Err(error) => self.fail(&error),
         }
     }
 
-    fn open_anew(&self) -> Result<Book, LedgerError> {
+    fn succeed(&self, book: Book) -> Book {
+        self.gauge.is_writable.store(true, Ordering::Release);
+        tracing::warn!("the ledger's store works again");
+        book
+    }
+
+    /// Opens the book on what is really there, and looks whether a batch is among it whose answer was lost. That
+    /// batch is durable, if it is there, once the first entry of our own behind it is.
+    fn open_anew(&mut self, lost: Option<&Lost>) -> Result<Found, LedgerError> {
         let mut store = (self.connect)()?;
         store.settle()?;
         let anchor = read_anchor(&self.anchor_path)?;
         let mut book = Book::open(store, &self.signer, &anchor)?;
+        let (mut first, mut is_stored) = (0, false);
+        if let Some(lost) = lost {
+            first = lost.first;
+            is_stored = book.store().entries(first, 1)?.iter().any(|entry| entry.leaf == lost.leaf);
+        }
+        // What others closed while we were silent is no longer ours.
+        let open: HashSet<_> = book.store().open_releases()?.into_iter().map(|(id, _)| id).collect();
+        self.live.retain(|release| open.contains(release.as_bytes()));
         let found = book.head();
         let resumed = Resumed { head_size: found.size, head_root: Digest(found.root) };
         let mut entries = vec![self.stamper.write(&Entry::ReplicaResumed(resumed))?];
         entries.extend(reconcile(&mut book, &self.stamper, Cause::StoreFailed, &self.live)?);
-        book.begin()?;
         book.commit(&entries)?;
         self.anchor.follow(book.checkpoint().to_owned());
-        Ok(book)
+        Ok(Found { book, is_stored, first })
     }
+}
+
+/// A batch of which nobody knows whether it was stored: its place, and its first entry, whose nonce no other has.
+struct Lost {
+    first: u64,
+    leaf: Vec<u8>,
+}
+
+impl Lost {
+    fn of(book: &Book, entries: &[NewEntry], error: &LedgerError) -> Option<Self> {
+        let LedgerError::Store(error) = error else { return None };
+        let entry = entries.first().filter(|_| error.leaves_open())?;
+        Some(Self { first: book.committing(), leaf: entry.leaf.clone() })
+    }
+}
+
+/// The book opened anew, and whether a lost batch is in it from index `first` on.
+struct Found {
+    book: Book,
+    is_stored: bool,
+    first: u64,
 }
 
 /// Why the thread ends.
@@ -266,6 +354,8 @@ fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Option<End>) -
                 bytes += append.entry.leaf.len();
                 batch.push(append);
             }
+            // So busy that others hear of us anyway.
+            Ok(Message::Beat) => {}
             Ok(Message::ShutDown(done)) => {
                 *end = Some(End::Asked(done));
                 break;
@@ -288,7 +378,8 @@ fn acknowledge(index: u64, then: Then) {
     }
 }
 
-/// Closing entries for the releases that the store holds open and that are not `live`.
+/// Closing entries for the open releases that nobody else can close and that are not `live`. The right to append
+/// is held.
 pub(super) fn reconcile(
     book: &mut Book,
     stamper: &Stamper,
@@ -296,10 +387,10 @@ pub(super) fn reconcile(
     live: &HashSet<ReleaseId>,
 ) -> Result<Vec<NewEntry>, LedgerError> {
     let mut entries = Vec::new();
-    for (_, index) in book.reader().open_releases()? {
-        let leaf = book.reader().entries(index, 1)?.pop().filter(|entry| entry.index == index);
+    for (_, index) in book.store().orphans()? {
+        let leaf = book.store().entries(index, 1)?.pop().filter(|entry| entry.index == index);
         let leaf = leaf.ok_or(LedgerError::EntryChanged { index })?.leaf;
-        let Ok((_, Entry::Intent(intent))) = Entry::read(&leaf) else {
+        let Ok((stamp, Entry::Intent(intent))) = Entry::read(&leaf) else {
             return Err(LedgerError::EntryChanged { index });
         };
         if !live.contains(&intent.release) {
@@ -307,7 +398,7 @@ pub(super) fn reconcile(
             entries.push(stamper.write(&Entry::Reconciled(Reconciled {
                 release: intent.release,
                 intent: index,
-                cause,
+                cause: if stamp.replica == stamper.replica { cause } else { Cause::ReplicaSilent },
                 bytes_min: grant.as_ref().map_or(0, |grant| grant.bytes),
                 bytes_max: grant.map(|grant| grant.ceiling_bytes).or(intent.ceiling_bytes),
             }))?);
@@ -322,7 +413,7 @@ fn last_grant(book: &mut Book, release: &ReleaseId) -> Result<Option<Grant>, Led
     let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
     let (mut from, mut last) = (0, None);
     loop {
-        let page = book.reader().find(&filter, from, GRANTS_PAGE)?;
+        let page = book.store().find(&filter, from, GRANTS_PAGE)?;
         let is_end = (page.len() as u64) < GRANTS_PAGE;
         if let Some(stored) = page.last() {
             let Ok((_, Entry::Grant(grant))) = Entry::read(&stored.leaf) else {

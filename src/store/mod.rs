@@ -36,6 +36,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a commit that failed like this may have been stored all the same.
+    pub fn leaves_open(&self) -> bool {
+        false
+    }
+
     /// Whether the database's files could not be opened or made.
     fn is_unopenable(&self) -> bool {
         let Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) = self else { return false };
@@ -217,13 +222,19 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
 }
 
 pub trait Store: Reader + Send {
+    /// Whether other processes append too, so that the head may move while we do not hold the right to.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Makes what is stored durable once more, by writing it anew. After an fsync that failed the system may
     /// report the next one as done although the bytes of the first never arrived; so what an earlier
     /// connection wrote is not built upon before this succeeded.
     fn settle(&mut self) -> Result<(), StoreError>;
 
     /// Takes the only right to append and returns the head to build upon. A shared store waits here for other
-    /// replicas, so a caller gathers its batch afterwards.
+    /// replicas, so a caller gathers its batch afterwards. What is read until the right is given back belongs to
+    /// this head.
     fn begin(&mut self) -> Result<Head, StoreError>;
 
     /// Stores the batch and gives the right back. Durable when it returns `Ok`.
@@ -231,6 +242,23 @@ pub trait Store: Reader + Send {
 
     /// Gives the right back without storing anything.
     fn abandon(&mut self) -> Result<(), StoreError>;
+
+    /// The open releases that no other process can close or raise the ceiling of: those of this one, of what ran
+    /// before under its name, and of others that were shut out. Asked while the right to append is held.
+    fn orphans(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        self.open_releases()
+    }
+
+    /// Tells the others that this process lives, and shuts out those that fell silent. `true`: one of them left
+    /// releases open.
+    fn beat(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Tells the others that this process ends, so that they need not wait for it to fall silent.
+    fn leave(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Housekeeping that may take a while; called when there is time (`idle`) and now and then when there is
     /// none.
