@@ -15,5 +15,6 @@ mod memory;
 mod midstream;
 mod receipts;
 mod requests;
+mod sizes;
 mod source;
 mod support;

@@ -1,4 +1,4 @@
-"""The ledger and a receipt, checked with what others wrote: openssl and tlog-scales."""
+"""The ledger and a receipt, checked with what others wrote, openssl and tlog-scales, and with our second verifier."""
 
 import base64
 import json
@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import oracle
 import requests
 from demo import expect, require, running
+from openssl import openssl_accepts
 from tlog_scales.backend import LocalBackend
 from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey
@@ -16,20 +18,6 @@ from tlog_scales.tiles import leaf_hash
 from tlog_scales.tlog import Checkpoint, InclusionProof, InclusionProofInvalid
 
 COPIES = 140  # two entries each: more than one tile
-# What stands before the 32 bytes of an Ed25519 public key in DER (RFC 8410).
-ED25519_DER = bytes.fromhex("302a300506032b6570032100")
-
-
-def openssl_accepts(folder, vkey, note):
-    """Verifies a signed note's Ed25519 line from the verifier key and the note's text alone."""
-    name, _, key = vkey.split("+", 2)
-    text, signatures = note.split("\n\n")
-    blob = next(line for line in signatures.splitlines() if line.startswith(f"— {name} ")).split()[2]
-    (folder / "key.der").write_bytes(ED25519_DER + base64.b64decode(key)[1:])
-    (folder / "note.txt").write_bytes(text.encode() + b"\n")
-    (folder / "note.sig").write_bytes(base64.b64decode(blob)[4:])
-    command = "openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey key.der -in note.txt -sigfile note.sig"
-    return subprocess.run(command.split(), cwd=folder, capture_output=True).returncode == 0
 
 
 def read_proof(text):
@@ -53,6 +41,30 @@ def check_receipt(receipt, vkey):
         except InclusionProofInvalid:
             continue
         sys.exit("FAILED: a changed receipt is accepted")
+
+
+def check_receipt_ours(text, vkey):
+    """The second verifier takes a receipt as it was sent, and no other."""
+    entries = list(oracle.verify_receipt(text, vkey).values())
+    expect("types of the entries", [entry["type"] for entry in entries], ["release.intent", "release.complete"])
+    receipt = json.loads(text)
+    first, last = receipt["entries"]
+    wrong = {
+        "another release": {**receipt, "release": "0" * 36},
+        "its entries in another order": {**receipt, "entries": [last, first]},
+        "no intent": {**receipt, "entries": [last]},
+        "no entries": {**receipt, "entries": []},
+        "another index": {**receipt, "entries": [{**first, "index": last["index"]}, last]},
+        "another's proof": {**receipt, "entries": [{**first, "proof": last["proof"]}, last]},
+        "an entry changed": {**receipt, "entries": [first, {**last, "leaf": last["leaf"].replace("9", "8", 1)}]},
+        "another checkpoint": {**receipt, "checkpoint": receipt["checkpoint"].replace("\n", "0\n", 2)},
+    }
+    for what, other in wrong.items():
+        try:
+            oracle.verify_receipt(json.dumps(other), vkey)
+        except oracle.Refused:
+            continue
+        sys.exit(f"FAILED: a receipt with {what} is accepted")
 
 
 def root_agrees(folder):
@@ -94,13 +106,16 @@ def check(salinan):
         require("openssl refuses another size", not openssl_accepts(folder, vkey, changed))
 
         for release in (releases[0], releases[-1]):
-            check_receipt(session.get(demo.urls["receipts"] + release, timeout=60).json(), vkey)
+            answer = session.get(demo.urls["receipts"] + release, timeout=60)
+            check_receipt(answer.json(), vkey)
+            check_receipt_ours(answer.text, vkey)
         changed = session.get(demo.urls["receipts"] + releases[0], timeout=60).json()
         require("the receipt's own key is the ledger's", changed["vkey"] == vkey)
 
         tiles = folder / "tiles"
         expect("exit of `log export`", demo.log("export", "--tiles", str(tiles))[0], 0)
         require("tlog-scales accepts the export", root_agrees(tiles))
+        oracle.verify_export(tiles, vkey, [note])
         cases = ("tile/entries/000", "tile/0/000", "tile/1/000.p/1")
         for number, name in enumerate(cases):
             require(f"tlog-scales refuses a bit turned in {name}", not root_agrees(flipped(tiles, folder / f"bad-{number}", name)))
@@ -110,7 +125,7 @@ def check(salinan):
 
         expect("exit of the demo after SIGTERM", demo.stop(), 0)
         check_store(demo)
-        print(f"  ledger: {size} entries accepted by openssl and tlog-scales; {len(cases) + 1} changes refused")
+        print(f"  ledger: {size} entries accepted by openssl, tlog-scales and the second verifier; {len(cases) + 1} changes refused")
 
 
 def check_store(demo):

@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""A second verifier of the ledger, written from `docs/ledger-format.md` alone; it shares nothing with the program. Python
+3.11 or later, nothing else.
+
+    ledger.py export DIR VKEY [CHECKPOINT]...    a folder of `salinan log export --tiles`
+    ledger.py receipt FILE VKEY                  a receipt (section 7)
+
+Each CHECKPOINT is a file with one seen earlier: the ledger has to be a continuation of it. Exit 0: sound. 1: not sound,
+with the reason. 2: it could not be checked.
+
+It holds the whole ledger in memory and takes its time. In one thing it is stricter than `salinan log verify`, which
+remembers open releases only: a release that was closed may not be opened again, and an acknowledgement has to say
+truly whether it matches.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import ed25519
+from ledger_forms import Refused, from_base64, number, read_entry, read_vkey, require
+
+TILE = 256
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def leaf_hash(entry):
+    return sha256(b"\x00" + entry)
+
+
+def node_hash(left, right):
+    return sha256(b"\x01" + left + right)
+
+
+def rows_of(hashes):
+    """Level by level the roots of all whole subtrees: row `h` holds those of `2 ** h` entries."""
+    rows = [hashes]
+    while len(rows[-1]) > 1:
+        row = rows[-1]
+        rows.append([node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)])
+    return rows
+
+
+def root_at(rows, size):
+    """The root of the first `size` entries (section 3)."""
+    root, first = None, size
+    for height in range(size.bit_length()):
+        if size >> height & 1:
+            first -= 1 << height
+            whole = rows[height][first >> height]
+            root = whole if root is None else node_hash(whole, root)
+    return sha256(b"") if root is None else root
+
+
+class Checkpoint:
+    """A signed note over name, size and root (section 4), its signature verified."""
+
+    def __init__(self, note, vkey):
+        name, key_id, key = read_vkey(vkey)
+        text, separator, signatures = note.partition("\n\n")
+        require(separator and signatures.endswith("\n"), "the checkpoint is no signed note")
+        lines = text.split("\n")
+        require(len(lines) == 3 and lines[0] == name, "the checkpoint is not three lines under the key's name")
+        require(lines[1].isascii() and lines[1].isdigit() and str(int(lines[1])) == lines[1], "its size is no number")
+        self.size, self.root = int(lines[1]), from_base64(lines[2])
+        require(len(self.root) == 32, "its root is no digest")
+        own = []
+        for line in signatures.removesuffix("\n").split("\n"):
+            parts = line.split(" ")
+            require(len(parts) == 3 and parts[0] == "—" and parts[1], "a signature is no signature line")
+            blob = from_base64(parts[2])
+            if parts[1] == name and blob[:4] == key_id:
+                own.append(blob[4:])
+        require(own, "the checkpoint is not signed with this key")
+        for signature in own:
+            require(ed25519.verifies(key, f"{text}\n".encode(), signature), "the signature does not verify")
+
+
+class Release:
+    def __init__(self, intent, entry):
+        self.intent, self.id = intent, entry["release"]
+        self.ceiling, self.bytes = entry["ceiling_bytes"], 0
+        self.end = None
+
+    def holds(self, bytes_):
+        return bytes_ >= self.bytes and (self.ceiling is None or bytes_ <= number(self.ceiling))
+
+
+class Pass:
+    """What entries mean after those before them (section 6)."""
+
+    def __init__(self, vkey, rows, boots):
+        self.vkey, self.rows, self.boots = vkey, rows, boots
+        self.releases = {}
+
+    def follow(self, index, entry):
+        kind = entry["type"]
+        require((kind == "log.genesis") == (index == 0), "`log.genesis` is entry 0 and no other")
+        step = getattr(self, kind.replace(".", "_"), None)
+        if step:
+            step(index, entry)
+
+    def log_genesis(self, _, entry):
+        require(entry["vkeys"] and entry["vkeys"][0] == self.vkey, "its key is not the one given")
+        require(entry["origin"] == read_vkey(self.vkey)[0], "its origin is not the key's name")
+
+    def replica_start(self, index, entry):
+        self.replica_resumed(index, entry)
+        require(entry["previous_boot"] == self.boots[number(entry["head_size"]) - 1], "the boot before was another")
+
+    def replica_resumed(self, index, entry):
+        size = number(entry["head_size"])
+        require(0 < size <= index, "it found more entries than there were")
+        require(bytes.fromhex(entry["head_root"]) == root_at(self.rows, size), "it found another root")
+
+    def release_intent(self, index, entry):
+        require(entry["release"] not in self.releases, "the release was opened before")
+        self.releases[entry["release"]] = Release(index, entry)
+
+    def of(self, entry):
+        release = self.releases.get(entry["release"])
+        require(release and release.intent == number(entry["intent"]), "it names no intent of its release")
+        return release
+
+    def open(self, entry):
+        release = self.of(entry)
+        require(release.end is None, "the release has ended")
+        return release
+
+    def release_grant(self, _, entry):
+        release = self.open(entry)
+        is_raised = release.ceiling is None or number(entry["ceiling_bytes"]) > number(release.ceiling)
+        require(is_raised, "the ceiling does not rise")
+        require(release.holds(number(entry["bytes"])), "more had left than was granted, or less than before")
+        release.ceiling, release.bytes = entry["ceiling_bytes"], number(entry["bytes"])
+
+    def release_complete(self, _, entry):
+        release = self.open(entry)
+        release.end = entry
+        require(release.holds(number(entry["bytes"])), "more left than was granted, or less than before")
+        require((entry["outcome"] == "complete") == (entry["cause"] is None), "outcome and cause do not agree")
+        require(entry["outcome"] != "failed" or entry["bytes"] == 0, "nothing was sent, and yet bytes were")
+        is_empty = entry["body_sha256"] == sha256(b"").hex()
+        require(is_empty == (entry["bytes"] == 0), "bytes and digest do not agree")
+        require(entry["coding"] or entry["coded_bytes"] is None, "coded bytes without a coding")
+
+    def release_reconciled(self, _, entry):
+        release = self.open(entry)
+        release.end = entry
+        bounds = (number(entry["bytes_min"]), entry["bytes_max"])
+        require(bounds == (release.bytes, release.ceiling), "its bounds are not those of the last grant")
+
+    def release_ack(self, _, entry):
+        end = self.of(entry).end
+        require(end, "the release is open")
+        said = all(entry[mine] == end.get(theirs) for mine, theirs in ACKNOWLEDGED.items())
+        require(entry["match"] == (end.get("outcome") == "complete" and said), "`match` is not what it says")
+
+
+ACKNOWLEDGED = {"rows": "rows_out", "bytes": "bytes", "body_sha256": "body_sha256"}
+
+
+def verify_entries(leaves, vkey):
+    """Forms and meaning of all entries; gives the rows of their tree and what they say."""
+    rows = rows_of([leaf_hash(leaf) for leaf in leaves])
+    entries = []
+    index = 0
+    try:
+        for index, leaf in enumerate(leaves):
+            entries.append(read_entry(leaf))
+        course = Pass(vkey, rows, [entry["boot"] for entry in entries])
+        for index, entry in enumerate(entries):
+            course.follow(index, entry)
+    except Refused as why:
+        raise Refused(f"entry {index}: {why}") from None
+    return rows, entries
+
+
+def tile_path(index):
+    """Tile 1234067 is `x001/x234/067`."""
+    path = f"{index % 1_000:03}"
+    while index >= 1_000:
+        index //= 1_000
+        path = f"x{index % 1_000:03}/{path}"
+    return path
+
+
+def tiles(folder, level, count):
+    """The tiles of a level that holds `count` hashes or entries, each with its width."""
+    for index in range((count + TILE - 1) // TILE):
+        width = min(TILE, count - index * TILE)
+        name = f"tile/{level}/{tile_path(index)}" + ("" if width == TILE else f".p/{width}")
+        try:
+            yield name, width, (folder / name).read_bytes()
+        except OSError:
+            raise Refused(f"{name} is not there") from None
+
+
+def read_leaves(folder, size):
+    leaves = []
+    for name, width, data in tiles(folder, "entries", size):
+        at = 0
+        for _ in range(width):
+            length = int.from_bytes(data[at : at + 2], "big")
+            at += 2 + length
+            require(at <= len(data), f"{name} is cut off")
+            leaves.append(data[at - length : at])
+        require(at == len(data), f"{name} is too long")
+    return leaves
+
+
+def decoded(data):
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Refused("it is not UTF-8") from None
+
+
+def verify_export(folder, vkey, seen=()):
+    """Everything that an export can show; gives what its entries say."""
+    folder = Path(folder)
+    checkpoint = Checkpoint(decoded((folder / "checkpoint").read_bytes()), vkey)
+    require(checkpoint.size > 0, "a ledger has at least its `log.genesis`")
+    rows, entries = verify_entries(read_leaves(folder, checkpoint.size), vkey)
+    count, level = checkpoint.size, 0
+    while count:
+        hashes = rows[8 * level]
+        for at, (name, width, data) in enumerate(tiles(folder, level, count)):
+            require(data == b"".join(hashes[at * TILE : at * TILE + width]), f"{name} is not of these entries")
+        count, level = count // TILE, level + 1
+    require(root_at(rows, checkpoint.size) == checkpoint.root, "the root is not that of the entries")
+    for note in seen:
+        old = Checkpoint(note, vkey)
+        require(old.size <= checkpoint.size, f"the ledger is smaller than a checkpoint of {old.size}")
+        require(root_at(rows, old.size) == old.root, f"the ledger is another than at size {old.size}")
+    return entries
+
+
+def verify_proof(proof, leaf, vkey):
+    """A `tlog-proof@v1` of one entry; gives its index and its checkpoint."""
+    head, separator, note = proof.partition("\n\n")
+    require(separator, "the proof has no checkpoint")
+    header, index, *path = head.split("\n")
+    require(header == "c2sp.org/tlog-proof@v1", "it is no proof of this version")
+    digits = index.removeprefix("index ")
+    require(index.startswith("index ") and digits.isascii() and digits.isdigit(), "the proof has no index")
+    require(str(int(digits)) == digits, "the proof has no index")
+    checkpoint = Checkpoint(note, vkey)
+    hashes = [from_base64(line) for line in path]
+    require(all(len(one) == 32 for one in hashes), "a hash of the proof is none")
+    # RFC 9162, section 2.1.3.2.
+    require(int(digits) < checkpoint.size, "the index is beyond the checkpoint")
+    fn, sn, root = int(digits), checkpoint.size - 1, leaf_hash(leaf)
+    for one in hashes:
+        require(sn != 0, "the proof is too long")
+        if fn & 1 or fn == sn:
+            root = node_hash(one, root)
+            while not fn & 1 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            root = node_hash(root, one)
+        fn, sn = fn >> 1, sn >> 1
+    require(sn == 0 and root == checkpoint.root, "the proof does not lead to the root")
+    return int(digits), checkpoint
+
+
+def verify_receipt(text, vkey):
+    """A receipt (section 7); gives its entries by index."""
+    try:
+        receipt = json.loads(text)
+        release, listed, note = receipt["release"], receipt["entries"], receipt["checkpoint"]
+        shown = [(one["index"], one["leaf"].encode(), one["proof"]) for one in listed]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Refused("it is no receipt") from None
+    Checkpoint(note, vkey)
+    entries = {}
+    for index, leaf, proof in shown:
+        require(isinstance(proof, str), "a proof is no text")
+        proven, _ = verify_proof(proof, leaf, vkey)
+        require(proven == index and proof.endswith(f"\n\n{note}"), f"entry {index}: the proof is of something else")
+        entry = read_entry(leaf)
+        require(entry.get("release") == release, f"entry {index} is of another release")
+        entries[index] = entry
+    require(entries and list(entries) == sorted(entries), "its entries are not in order")
+    first, opening = next(iter(entries.items()))
+    require(opening["type"] == "release.intent", "it does not begin with an intent")
+    for index, entry in list(entries.items())[1:]:
+        require(number(entry.get("intent", 0)) == first, f"entry {index} is of another intent")
+    return entries
+
+
+def main():
+    try:
+        match sys.argv[1:]:
+            case ["export", folder, vkey, *seen]:
+                entries = verify_export(folder, vkey.strip(), [decoded(Path(file).read_bytes()) for file in seen])
+                print(f"sound: {len(entries)} entries")
+            case ["receipt", file, vkey]:
+                for index, entry in verify_receipt(decoded(Path(file).read_bytes()), vkey.strip()).items():
+                    print(f"proven: entry {index}, {entry['type']} of {entry['ts']}")
+            case _:
+                print(__doc__, file=sys.stderr)
+                return 2
+    except Refused as why:
+        print(f"not sound: {why}")
+        return 1
+    except OSError as error:
+        print(f"could not be checked: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""The forms of the ledger's entries, from section 2 of `docs/ledger-format.md`: FORMS is that section as a table.
+
+A form is a function that raises `Refused` for a value which is not of it.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from datetime import datetime
+
+ENTRY_BYTES_MAX = 65_535
+EXACT_MAX = 2**53  # greater numbers are text
+NUMBER_MAX = 2**64 - 1
+FIELDS_LISTED_MAX = 64
+LEVELS = ("nasional", "provinsi", "kabkota", "kecamatan", "desa")
+
+
+class Refused(Exception):
+    """What is wrong, in words."""
+
+
+def require(holds, why):
+    if not holds:
+        raise Refused(why)
+
+
+def text(value):
+    require(isinstance(value, str), "it is no text")
+
+
+def boolean(value):
+    require(isinstance(value, bool), "it is neither true nor false")
+
+
+def small(most):
+    """A number that needs no text."""
+
+    def form(value):
+        require(type(value) is int and 0 <= value <= most, f"it is no number from 0 to {most}")
+
+    return form
+
+
+def count(value):
+    """A number; above 2^53 it is written as text."""
+    if isinstance(value, str):
+        require(re.fullmatch(r"[1-9][0-9]{15,19}", value), "it is no number")
+        require(EXACT_MAX < int(value) <= NUMBER_MAX, "as a number it stands without quotes")
+    else:
+        small(EXACT_MAX)(value)
+
+
+def number(value):
+    """What `count` accepted."""
+    return int(value)
+
+
+def written(pattern, what):
+    def form(value):
+        require(isinstance(value, str) and re.fullmatch(pattern, value), f"it is no {what}")
+
+    return form
+
+
+digest = written(r"[0-9a-f]{64}", "digest")
+hex32 = written(r"[0-9a-f]{32}", "32 hexadecimal digits")
+uuid7 = written(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UUID of version 7")
+area = written(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{10}", "area")
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+action = written(
+    rf"(keep|mask\([0-9]+,[0-9]+\)|mask\(letters=[0-9]+\)|year|age\({DATE}\)|age_band\({DATE},[0-9]+\)"
+    rf"|area\(({'|'.join(LEVELS)})\)|fixed|token|fpe|kode_ganda\([^)]+\))( of .+)?",
+    "action",
+)
+
+
+def time(value):
+    written(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", "time")(value)
+    try:
+        datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError:
+        raise Refused("there is no such time") from None
+
+
+def one_of(*values):
+    def form(value):
+        require(any(value == one and type(value) is type(one) for one in values), f"it is none of {values}")
+
+    return form
+
+
+def maybe(form):
+    """`null`, or a value of the form."""
+    return lambda value: value is None or form(value)
+
+
+def each(form, most=None):
+    def of_list(value):
+        require(isinstance(value, list), "it is no list")
+        require(most is None or len(value) <= most, f"the list is longer than {most}")
+        for one in value:
+            form(one)
+
+    return of_list
+
+
+def pair(first, second):
+    def form(value):
+        require(isinstance(value, list) and len(value) == 2, "it is no pair")
+        first(value[0])
+        second(value[1])
+
+    return form
+
+
+def keys(**forms):
+    """An object with these keys in this order, and no other."""
+
+    def form(value):
+        require(isinstance(value, dict), "it is no object")
+        require(list(value) == list(forms), f"its keys are {list(value)} and not {list(forms)}")
+        for key, own in forms.items():
+            try:
+                own(value[key])
+            except Refused as why:
+                raise Refused(f"`{key}`: {why}") from None
+
+    return form
+
+
+def vkey(value):
+    read_vkey(value)
+
+
+def read_vkey(value):
+    """Name, key id and public key of a verifier key (section 4)."""
+    text(value)
+    parts = value.split("+", 2)
+    require(len(parts) == 3 and parts[0], "it is no verifier key")
+    name, key_id, key = parts[0], parts[1], from_base64(parts[2])
+    require(len(key) == 33 and key[0] == 1, "it is no key of Ed25519")
+    expected = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
+    require(key_id == expected.hex(), "its key id is not that of its key")
+    return name, expected, key[1:]
+
+
+def from_base64(value):
+    """Only the one way to write the bytes is taken."""
+    try:
+        data = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused("it is not base64") from None
+    require(base64.b64encode(data).decode() == value, "it is not base64")
+    return data
+
+
+party = keys(election=text, number=small(65_535))
+determination = keys(dataset=text, election=text, stage=text, version=text)
+counted = keys(changed=count, swept=count, unreadable=count)
+
+
+def counts_by_field(value):
+    each(pair(text, counted), FIELDS_LISTED_MAX + 1)(value)
+    for name, of in value:
+        require(any(number(one) for one in of.values()), f"all counts of {name} are 0")
+
+
+COMMON = dict(v=one_of(1), type=text, ts=time, replica=text, boot=hex32, nonce=hex32)
+OF_RELEASE = dict(release=uuid7, intent=count)
+
+FORMS = {
+    "log.genesis": dict(origin=text, vkeys=each(vkey), operator=text),
+    "replica.start": dict(
+        build=text, config_digest=digest, policy_digest=digest, head_size=count, head_root=digest, previous_boot=hex32
+    ),
+    "replica.resumed": dict(head_size=count, head_root=digest),
+    "release.intent": dict(
+        release=uuid7,
+        requester=text,
+        client_id=text,
+        token_id=text,
+        role=text,
+        level=one_of(*LEVELS),
+        party=maybe(party),
+        mandate=maybe(text),
+        wilayah=area,
+        route=text,
+        parameters=each(pair(text, written(r"[0-9]{1,13}", "area code or short number"))),
+        determination=determination,
+        fields=each(pair(text, action)),
+        legal_basis=text,
+        policy=text,
+        policy_digest=digest,
+        ask_digest=digest,
+        media_type=maybe(text),
+        ceiling_bytes=maybe(count),
+    ),
+    "release.grant": dict(**OF_RELEASE, ceiling_bytes=count, bytes=count, body_sha256=digest),
+    "release.complete": dict(
+        **OF_RELEASE,
+        outcome=one_of("complete", "aborted", "failed"),
+        cause=maybe(text),
+        status=small(999),
+        rows_in=count,
+        rows_out=count,
+        rows_withheld=count,
+        swept=count,
+        bytes=count,
+        body_sha256=digest,
+        first_byte_ms=maybe(count),
+        last_byte_ms=maybe(count),
+        unreadable=count,
+        near_misses=count,
+        fields=counts_by_field,
+        media_type=maybe(text),
+        coding=maybe(one_of("gzip", "br", "zstd")),
+        coded_bytes=maybe(count),
+    ),
+    "release.ack": dict(
+        **OF_RELEASE, requester=text, client_id=text, rows=count, bytes=count, body_sha256=digest, match=boolean
+    ),
+    "release.reconciled": dict(
+        **OF_RELEASE, cause=one_of("process_ended", "store_failed"), bytes_min=count, bytes_max=maybe(count)
+    ),
+    "release.refused": dict(
+        requester=maybe(text),
+        client_id=maybe(text),
+        role=maybe(text),
+        party=maybe(party),
+        code=text,
+        status=small(999),
+        route=maybe(text),
+        wilayah=maybe(area),
+    ),
+}
+READERS = {kind: keys(**COMMON, **own) for kind, own in FORMS.items()}
+
+
+def read_entry(leaf):
+    """What an entry says, once its bytes are the one way to say it."""
+    require(len(leaf) <= ENTRY_BYTES_MAX, "it is too long")
+    try:
+        value = json.loads(leaf.decode(), object_pairs_hook=_object, parse_float=_no_number, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise Refused("it is not JSON in UTF-8") from None
+    require(isinstance(value, dict), "it is no object")
+    kind = value.get("type")
+    require(isinstance(kind, str) and kind in READERS, "its type is not known")
+    READERS[kind](value)
+    try:
+        compact = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise Refused("it holds half a character") from None
+    require(compact == leaf, "it is not compact JSON")
+    return value
+
+
+def _object(pairs):
+    value = dict(pairs)
+    require(len(value) == len(pairs), "a key stands twice")
+    return value
+
+
+def _no_number(_):
+    raise Refused("a number is not a whole one")
