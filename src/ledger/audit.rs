@@ -78,7 +78,7 @@ pub struct End {
 
 #[derive(Debug, Clone)]
 pub enum How {
-    Complete(Completion),
+    Complete(Box<Completion>),
     Reconciled(Reconciled),
 }
 
@@ -135,7 +135,7 @@ impl Account {
         match record.entry {
             Entry::Grant(grant) => self.grant = Some(*grant),
             Entry::Complete(closed) => {
-                self.end = Some(End { index, ts_ms, how: How::Complete(closed.completion) });
+                self.end = Some(End { index, ts_ms, how: How::Complete(Box::new(closed.completion)) });
             }
             Entry::Reconciled(closed) => self.end = Some(End { index, ts_ms, how: How::Reconciled(closed) }),
             Entry::Ack(ack) if ack.is_match || !self.is_acknowledged() => self.ack = Some((ts_ms, *ack)),

@@ -6,6 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::error::LedgerError;
 use super::key::{Signer, Verifier};
+use super::keys::Keys;
 use super::tree::{TILE_WIDTH, Tree, leaf_hash};
 use crate::store::{Batch, Head, NewEntry, Reader, Store, StoreError};
 
@@ -28,7 +29,7 @@ impl Book {
     ) -> Result<Self, LedgerError> {
         let head = store.begin()?;
         let tree = check_edge(&mut *store, &head, &signer.verifier())?;
-        check_anchor(&mut *store, head.size, anchor, &signer.verifier())?;
+        check_anchor(&mut *store, head.size, anchor, &Keys::of(signer.verifier()))?;
         Ok(Self { store, tree, signer: signer.clone(), checkpoint: head.checkpoint, committing: 0 })
     }
 
@@ -156,9 +157,9 @@ pub(super) fn check_anchor(
     store: &mut (impl Reader + ?Sized),
     size: u64,
     anchor: &str,
-    verifier: &Verifier,
+    keys: &Keys,
 ) -> Result<(), LedgerError> {
-    let anchored = Checkpoint::open(anchor, verifier).map_err(LedgerError::Anchor)?;
+    let anchored = keys.open(anchor).map_err(LedgerError::Anchor)?;
     if anchored.size > size {
         return Err(LedgerError::RolledBack { anchored: anchored.size, size });
     }

@@ -33,11 +33,26 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Name, size and root, which are what is signed.
+    pub(super) fn text(&self, origin: &str) -> String {
+        format!("{origin}\n{}\n{}\n", self.size, BASE64_STANDARD.encode(self.root))
+    }
+
     /// The signed note.
     pub fn sign(&self, signer: &Signer) -> String {
-        let text = format!("{}\n{}\n{}\n", signer.name(), self.size, BASE64_STANDARD.encode(self.root));
-        let line = signer.sign_line(&text);
-        format!("{text}\n{line}\n")
+        self.sign_by(&[signer])
+    }
+
+    /// A note signed by each of these keys of one name.
+    pub(super) fn sign_by(&self, signers: &[&Signer]) -> String {
+        let text = self.text(signers.first().map(|signer| signer.name()).unwrap_or_default());
+        let lines = signers.iter().map(|signer| signer.sign_line(&text) + "\n").collect::<String>();
+        format!("{text}\n{lines}")
+    }
+
+    /// The size that a note states, whether or not it is signed.
+    pub(super) fn stated_size(note: &str) -> Result<u64, CheckpointError> {
+        note.split('\n').nth(1).ok_or(CheckpointError::Shape).and_then(read_size)
     }
 
     /// Reads a signed note. One signature must be the verifier's; lines of others are passed over.

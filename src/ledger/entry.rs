@@ -6,7 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::coverage::Coverage;
 use super::leaf::{hex32, wide, wide_option};
+use super::notice::{AuditRead, Continuation, Freeze, Heartbeat, PolicyChange, RegisterChange, Rotation};
 use crate::domain::{Determination, Digest, Level, Party, ReleaseId, Role, Wilayah};
 use crate::store::{Card, Turn};
 
@@ -156,6 +158,8 @@ pub struct Completion {
     /// Coded bytes given to the connection.
     #[serde(with = "wide_option")]
     pub coded_bytes: Option<u64>,
+    /// The TPS of the rows handed over; none where nobody looked.
+    pub tps: Option<Coverage>,
 }
 
 /// `release.grant`: durable before bytes past the old ceiling leave.
@@ -264,11 +268,18 @@ pub enum Entry {
     Complete(Box<Closed>),
     Refused(Box<Refusal>),
     Reconciled(Reconciled),
+    PolicyChange(Box<PolicyChange>),
+    RegisterChange(RegisterChange),
+    Rotate(Box<Rotation>),
+    AuditRead(Box<AuditRead>),
+    Heartbeat(Heartbeat),
+    Freeze(Box<Freeze>),
+    Continue(Box<Continuation>),
 }
 
 impl Entry {
     /// All types this program knows.
-    pub const KINDS: [&str; 9] = [
+    pub const KINDS: [&str; 16] = [
         "log.genesis",
         "replica.start",
         "replica.resumed",
@@ -278,6 +289,13 @@ impl Entry {
         "release.ack",
         "release.refused",
         "release.reconciled",
+        "policy.change",
+        "register.change",
+        "key.rotate",
+        "audit.read",
+        "log.heartbeat",
+        "log.freeze",
+        "log.continue",
     ];
 
     /// The word for this type in the leaf.
@@ -292,6 +310,13 @@ impl Entry {
             Self::Complete(_) => "release.complete",
             Self::Refused(_) => "release.refused",
             Self::Reconciled(_) => "release.reconciled",
+            Self::PolicyChange(_) => "policy.change",
+            Self::RegisterChange(_) => "register.change",
+            Self::Rotate(_) => "key.rotate",
+            Self::AuditRead(_) => "audit.read",
+            Self::Heartbeat(_) => "log.heartbeat",
+            Self::Freeze(_) => "log.freeze",
+            Self::Continue(_) => "log.continue",
         }
     }
 
@@ -303,7 +328,17 @@ impl Entry {
             Self::Complete(own) => Some(own.release),
             Self::Ack(own) => Some(own.release),
             Self::Reconciled(own) => Some(own.release),
-            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Refused(_) => None,
+            Self::Genesis(_)
+            | Self::ReplicaStart(_)
+            | Self::ReplicaResumed(_)
+            | Self::Refused(_)
+            | Self::PolicyChange(_)
+            | Self::RegisterChange(_)
+            | Self::Rotate(_)
+            | Self::AuditRead(_)
+            | Self::Heartbeat(_)
+            | Self::Freeze(_)
+            | Self::Continue(_) => None,
         }
     }
 
@@ -342,7 +377,17 @@ impl Entry {
                 card.code = Some(own.code.clone());
             }
             Self::Ack(own) => card.outcome = Some(if own.is_match { "match" } else { "mismatch" }),
-            Self::Genesis(_) | Self::ReplicaStart(_) | Self::ReplicaResumed(_) | Self::Grant(_) => {}
+            Self::AuditRead(own) => card.code = Some(own.question.clone()),
+            Self::Genesis(_)
+            | Self::ReplicaStart(_)
+            | Self::ReplicaResumed(_)
+            | Self::Grant(_)
+            | Self::PolicyChange(_)
+            | Self::RegisterChange(_)
+            | Self::Rotate(_)
+            | Self::Heartbeat(_)
+            | Self::Freeze(_)
+            | Self::Continue(_) => {}
         }
         card
     }

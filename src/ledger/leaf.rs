@@ -91,6 +91,13 @@ impl Entry {
             Self::Complete(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Refused(own) => serde_json::to_writer(&mut leaf, own)?,
             Self::Reconciled(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::PolicyChange(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::RegisterChange(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Rotate(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::AuditRead(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Heartbeat(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Freeze(own) => serde_json::to_writer(&mut leaf, own)?,
+            Self::Continue(own) => serde_json::to_writer(&mut leaf, own)?,
         }
         leaf[joint] = b',';
         if leaf.len() > ENTRY_BYTES_MAX {
@@ -115,6 +122,13 @@ impl Entry {
             "release.complete" => Self::Complete(serde_json::from_slice(leaf)?),
             "release.refused" => Self::Refused(serde_json::from_slice(leaf)?),
             "release.reconciled" => Self::Reconciled(serde_json::from_slice(leaf)?),
+            "policy.change" => Self::PolicyChange(serde_json::from_slice(leaf)?),
+            "register.change" => Self::RegisterChange(serde_json::from_slice(leaf)?),
+            "key.rotate" => Self::Rotate(serde_json::from_slice(leaf)?),
+            "audit.read" => Self::AuditRead(serde_json::from_slice(leaf)?),
+            "log.heartbeat" => Self::Heartbeat(serde_json::from_slice(leaf)?),
+            "log.freeze" => Self::Freeze(serde_json::from_slice(leaf)?),
+            "log.continue" => Self::Continue(serde_json::from_slice(leaf)?),
             _ => return Err(EntryError::Type),
         };
         let nonce = u128::from_str_radix(&common.nonce, 16).map_err(|_| EntryError::Form)?.to_be_bytes();
@@ -214,8 +228,12 @@ mod tests {
         Ack, Cause, Closed, Completion, FieldCount, Genesis, Grant, Outcome, Reconciled, Refusal,
         ReplicaStart, Resumed, Started,
     };
+    use super::super::notice::{
+        AuditRead, Continuation, Freeze, Heartbeat, PolicyChange, RegisterChange, Rotation,
+    };
     use super::*;
     use crate::domain::{Digest, Party, ReleaseId};
+    use crate::ledger::coverage::Coverage;
 
     fn stamp() -> Stamp {
         Stamp {
@@ -277,6 +295,7 @@ mod tests {
             media_type: Some("text/csv".to_owned()),
             coding: Some("br".to_owned()),
             coded_bytes: Some(u64::MAX),
+            tps: Some(Coverage::of(&["9901011001001".parse().unwrap()].into(), u64::MAX)),
         };
         let entries = [
             Entry::Genesis(Genesis { origin: "a".to_owned(), vkeys: vec![], operator: String::new() }),
@@ -314,6 +333,47 @@ mod tests {
                 bytes_min: 0,
                 bytes_max: None,
             }),
+            Entry::PolicyChange(Box::new(PolicyChange {
+                old_digest: None,
+                new_digest: digest,
+                old: vec![],
+                new: vec![("dpt-2024".to_owned(), "1".to_owned(), digest)],
+                build: "1".to_owned(),
+                config_digest: digest,
+            })),
+            Entry::RegisterChange(RegisterChange {
+                old_digest: Some(digest),
+                new_digest: None,
+                build: "1".to_owned(),
+                config_digest: digest,
+            }),
+            Entry::Rotate(Box::new(Rotation {
+                old_vkey: "a".to_owned(),
+                new_vkey: "b".to_owned(),
+                head_size: u64::MAX,
+                head_root: digest,
+                old_signature: "\u{2014} a c".to_owned(),
+                new_signature: String::new(),
+            })),
+            Entry::AuditRead(Box::new(AuditRead {
+                auditor: "bawaslu".to_owned(),
+                question: "party".to_owned(),
+                parameters: vec![("party".to_owned(), "pemilu-2024/7".to_owned())],
+                entries: u64::MAX,
+            })),
+            Entry::Heartbeat(Heartbeat { head_size: 1, head_root: digest, interval_ms: 60_000 }),
+            Entry::Freeze(Box::new(Freeze {
+                election: "pemilu-2024".to_owned(),
+                operator: "KPU Contoh".to_owned(),
+                reason: "tahapan selesai".to_owned(),
+            })),
+            Entry::Continue(Box::new(Continuation {
+                head_size: 4,
+                head_root: digest,
+                lost: "a\n9\n\n".to_owned(),
+                operator: String::new(),
+                reason: String::new(),
+            })),
         ];
         assert!(entries.iter().map(Entry::kind).eq(Entry::KINDS));
         for entry in entries {

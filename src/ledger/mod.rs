@@ -15,13 +15,16 @@ mod book;
 #[cfg(test)]
 mod ceilings;
 pub mod checkpoint;
+pub mod coverage;
 pub mod entry;
 mod error;
 mod export;
 #[cfg(test)]
 mod faults;
 pub mod key;
+pub mod keys;
 pub mod leaf;
+pub mod notice;
 mod reader;
 mod receipt;
 mod release;
@@ -48,6 +51,7 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
 pub use audit::{Account, End, Entries, How};
+pub use coverage::Coverage;
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use key::{Signer, Verifier};

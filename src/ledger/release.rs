@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
+use super::coverage::Coverage;
 use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
 use super::error::LedgerError;
 use super::stamper::Stamper;
@@ -37,6 +38,8 @@ pub struct Counts {
     pub near_misses: u64,
     /// By the names of the source; also those of which nothing was counted.
     pub fields: Vec<(String, FieldCount)>,
+    /// The TPS of the rows handed over; none where nobody looked.
+    pub tps: Option<Coverage>,
 }
 
 /// Most fields that a completion lists by name, so that it always finds room in an entry.
@@ -244,6 +247,7 @@ impl OpenRelease {
             media_type: self.media_type.map(str::to_owned),
             coding: self.coded.map(|(coding, _)| coding.to_owned()),
             coded_bytes: self.coded.map(|(_, bytes)| bytes),
+            tps: counts.tps.clone(),
         }
     }
 

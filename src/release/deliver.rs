@@ -323,5 +323,6 @@ fn counts(redactor: &Redactor) -> Counts {
                 (name, FieldCount { changed: of.changed, swept: of.swept, unreadable: of.unreadable })
             })
             .collect(),
+        tps: None,
     }
 }

@@ -175,7 +175,7 @@ fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
     let mut table = print::table(&["the ledger is", "sound"]);
     table.add_row(["entries", &report.size.to_string()]);
     table.add_row(["root", &report.root.to_string()]);
-    table.add_row(["key", &report.verifier.to_string()]);
+    table.add_row(["key", &vkeys(report).join("\n")]);
     table.add_row(["key known by", if key_given { "--vkey" } else { "the ledger's own word" }]);
     table.add_row(["anchor", if report.anchored { "agrees" } else { "not there" }]);
     table.add_row(["first entry", &time(report.first_ms)]);
@@ -184,6 +184,13 @@ fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
         table.add_row([*kind, &count.to_string()]);
     }
     table.add_row(["open releases", &report.open.len().to_string()]);
+    for (election, index) in &report.frozen {
+        table.add_row(["election is over", &format!("{election}, by entry {index}")]);
+    }
+    for (from, until) in &report.lost {
+        let range = format!("what was signed from {from} to {until}, as entry {from} says");
+        table.add_row(["lost", &range]);
+    }
     writeln!(out, "{table}")?;
     for (intent, release) in report.open.iter().take(OPEN_SHOWN_MAX) {
         writeln!(out, "open: {release}, intent at {intent}")?;
@@ -198,6 +205,11 @@ fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The keys that signed, the first one first.
+fn vkeys(report: &Report) -> Vec<String> {
+    report.keys.iter().map(ToString::to_string).collect()
+}
+
 fn report_json(report: &Report, key_given: bool) -> Value {
     let open: Vec<Value> =
         report.open.iter().map(|(intent, release)| json!({"release": release, "intent": intent})).collect();
@@ -205,13 +217,16 @@ fn report_json(report: &Report, key_given: bool) -> Value {
         "sound": true,
         "size": report.size,
         "root": report.root,
-        "vkey": report.verifier.to_string(),
+        "vkey": report.keys.current().map(ToString::to_string),
+        "vkeys": vkeys(report),
         "vkey_given": key_given,
         "anchored": report.anchored,
         "first": time(report.first_ms),
         "last": time(report.last_ms),
         "types": report.kinds,
         "open": open,
+        "frozen": report.frozen,
+        "lost": report.lost,
     })
 }
 

@@ -1,0 +1,49 @@
+//! The keys that a ledger's checkpoints were signed with, one after the other: the one of `log.genesis`, then those that
+//! `key.rotate` handed over to.
+//!
+//! The new key signs from the size on that includes its `key.rotate`; the checkpoint of exactly that size bears the old
+//! key's signature too.
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::key::Verifier;
+use super::notice::Rotation;
+
+/// Each with the smallest size that it signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys(Vec<(u64, Verifier)>);
+
+impl Keys {
+    pub fn of(genesis: Verifier) -> Self {
+        Self(vec![(0, genesis)])
+    }
+
+    /// Takes the key that the entry at `index` hands over to. `false`: the entry does not prove that both agreed.
+    pub(super) fn rotate(&mut self, index: u64, rotation: &Rotation) -> bool {
+        let successor = self.current().and_then(|current| rotation.successor(current));
+        // A key that was put away stays away: whoever found it must not sign again.
+        let successor = successor.filter(|new| self.iter().all(|known| known != new));
+        self.0.extend(successor.clone().map(|new| (index + 1, new)));
+        successor.is_some()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Verifier> {
+        self.0.iter().map(|(_, verifier)| verifier)
+    }
+
+    pub fn current(&self) -> Option<&Verifier> {
+        self.0.last().map(|(_, verifier)| verifier)
+    }
+
+    /// Reads a signed note, with the key that signs notes of its size, and with the one before it at a handover.
+    pub fn open(&self, note: &str) -> Result<Checkpoint, CheckpointError> {
+        let size = Checkpoint::stated_size(note)?;
+        let known = self.0.iter().take_while(|(from, _)| *from <= size).count().max(1);
+        let (from, verifier) = self.0.get(known - 1).ok_or(CheckpointError::Unsigned)?;
+        if *from == size
+            && let Some((_, before)) = known.checked_sub(2).and_then(|before| self.0.get(before))
+        {
+            Checkpoint::open(note, before)?;
+        }
+        Checkpoint::open(note, verifier)
+    }
+}
