@@ -4,6 +4,7 @@
 //! never a later one; `tests/tidy.rs` holds the table.
 
 pub mod admission;
+pub mod caller;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Each module of `src/` and those of `crate::` it may name.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("document", &[]),
     ("telemetry", &[]),
+    ("caller", &[]),
     ("store", &["domain"]),
     ("redact", &["domain"]),
     ("upstream", &["domain"]),
@@ -58,6 +59,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "demo",
             "register",
             "store",
+            "caller",
         ],
     ),
     ("lib", &[]),

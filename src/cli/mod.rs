@@ -6,6 +6,7 @@ mod demo;
 mod log;
 mod policy;
 mod print;
+mod receipt;
 mod serve;
 mod token;
 
@@ -35,6 +36,8 @@ enum Command {
     Token(token::Args),
     /// Create, verify and read the ledger
     Log(log::Args),
+    /// Fetch, check and acknowledge receipts
+    Receipt(receipt::Args),
 }
 
 /// Reads the arguments, runs the command and says how it went.
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::Policy(args) => policy::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Log(args) => log::run(&args),
+        Command::Receipt(args) => receipt::run(&args),
     };
     print::exit(outcome)
 }

@@ -18,6 +18,7 @@ pub mod checkpoint;
 pub mod coverage;
 pub mod entry;
 mod error;
+mod evidence;
 mod export;
 #[cfg(test)]
 mod faults;
@@ -25,6 +26,7 @@ pub mod key;
 pub mod keys;
 pub mod leaf;
 pub mod notice;
+pub mod proof;
 mod reader;
 mod receipt;
 mod release;
@@ -54,9 +56,10 @@ pub use audit::{Account, End, Entries, How};
 pub use coverage::Coverage;
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
+pub use evidence::{Ending, Evidence, Proved, Unproven};
 pub use key::{Signer, Verifier};
 pub use reader::{LedgerReader, Query, Record};
-pub use receipt::{Proven, Receipt};
+pub use receipt::{Proven, RECEIPT_BYTES_MAX, Receipt, ReceiptError};
 pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
 
 use anchor::Anchor;
@@ -308,10 +311,10 @@ impl Ledger {
 
     /// The entries of a release with their proofs, its grants apart; `None` when the ledger names no such release.
     pub async fn receipt(&self, release: ReleaseId) -> Result<Option<Receipt>, LedgerError> {
-        let store = self.0.store.clone();
+        let (store, vkey) = (self.0.store.clone(), self.0.vkey.clone());
         let read = move || {
             let mut reader = store.reader()?;
-            Ok::<_, LedgerError>(receipt::read(&mut reader, &release)?)
+            Ok::<_, LedgerError>(receipt::of(&mut reader, release, &vkey)?)
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| LedgerError::ShutDown)?
     }

@@ -1,40 +1,87 @@
 //! What a requester keeps of a release: the entries that opened and closed it, each with a proof that it is in
-//! the ledger, in the format C2SP `tlog-proof@v1`.
+//! the ledger, in the format C2SP `tlog-proof@v1`, in one JSON document.
 //!
-//! Reads the store on a connection of its own, so that proofs never wait for the writer nor it for them.
+//! Made from the store on a connection of its own, so that proofs never wait for the writer nor it for them.
 
-use crate::domain::ReleaseId;
-use crate::store::{Filter, Reader, StoreError};
-
-use super::tree::{Hash, TILE_WIDTH, node_hash};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::proof;
+use super::tree::Hash;
+use crate::domain::ReleaseId;
+use crate::store::{Filter, Reader, StoreError};
 
 /// Entries of one type that are shown of a release.
 const ENTRIES_MAX: u64 = 64;
 /// What is shown: grants are many, and the completion says more than the last of them.
 const KINDS: [&str; 4] = ["release.intent", "release.complete", "release.reconciled", "release.ack"];
-const TILE_HEIGHT: u32 = 8;
+/// What the document calls itself.
+const FORMAT: &str = "salinan-receipt@v1";
+/// Largest receipt that is read: four types of entries at their longest are below it.
+pub const RECEIPT_BYTES_MAX: usize = 32 << 20;
+const PROOF_HEAD: &str = "c2sp.org/tlog-proof@v1";
 
 /// The entries of one release and their proofs under one checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
-    pub entries: Vec<Proven>,
+    format: String,
+    pub release: ReleaseId,
+    /// The ledger's verifier key, for convenience.
+    pub vkey: String,
     /// The signed note, verbatim.
     pub checkpoint: String,
+    pub entries: Vec<Proven>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Proven {
     pub index: u64,
-    /// The exact bytes of the entry.
-    pub leaf: Vec<u8>,
+    /// The exact text of the entry.
+    pub leaf: String,
     /// `tlog-proof@v1`, checkpoint included.
     pub proof: String,
 }
 
+/// Why a file is not a receipt at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ReceiptError {
+    #[error("it is not a receipt's JSON (line {line}, column {column})")]
+    Json { line: usize, column: usize },
+    #[error("its `format` is not `{FORMAT}`, the one this program knows")]
+    Format,
+    #[error("it is longer than {RECEIPT_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+impl Receipt {
+    /// Reads the document; what it claims is not checked.
+    pub fn read(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        if bytes.len() > RECEIPT_BYTES_MAX {
+            return Err(ReceiptError::TooLong);
+        }
+        let receipt: Self = serde_json::from_slice(bytes)
+            .map_err(|error| ReceiptError::Json { line: error.line(), column: error.column() })?;
+        if receipt.format == FORMAT { Ok(receipt) } else { Err(ReceiptError::Format) }
+    }
+
+    /// The document, with its line ends.
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
 /// The receipt of a release as the ledger stands; `None` when it names no entry.
-pub(super) fn read(reader: &mut impl Reader, release: &ReleaseId) -> Result<Option<Receipt>, StoreError> {
+pub(super) fn of(
+    reader: &mut impl Reader,
+    release: ReleaseId,
+    vkey: &str,
+) -> Result<Option<Receipt>, StoreError> {
     let head = reader.head()?;
     let mut found = Vec::new();
     for kind in KINDS {
@@ -46,147 +93,109 @@ pub(super) fn read(reader: &mut impl Reader, release: &ReleaseId) -> Result<Opti
     let mut entries = Vec::new();
     // What came after the head that was read is not under its checkpoint.
     for entry in found.into_iter().filter(|entry| entry.index < head.size) {
-        let path = inclusion(reader, entry.index, head.size)?;
-        let mut proof = format!("c2sp.org/tlog-proof@v1\nindex {}\n", entry.index);
-        for hash in path {
-            STANDARD.encode_string(hash, &mut proof);
-            proof.push('\n');
+        let path = proof::inclusion(reader, entry.index, head.size)?;
+        let proof = Proof { index: entry.index, path, checkpoint: head.checkpoint.clone() }.write();
+        let leaf = String::from_utf8(entry.leaf).map_err(|_| StoreError::Format)?;
+        entries.push(Proven { index: entry.index, leaf, proof });
+    }
+    Ok((!entries.is_empty()).then(|| Receipt {
+        format: FORMAT.to_owned(),
+        release,
+        vkey: vkey.to_owned(),
+        checkpoint: head.checkpoint,
+        entries,
+    }))
+}
+
+/// A `tlog-proof@v1` as read: nothing in it is checked yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Proof {
+    pub index: u64,
+    pub path: Vec<Hash>,
+    /// The signed note, verbatim.
+    pub checkpoint: String,
+}
+
+impl Proof {
+    fn write(&self) -> String {
+        let mut text = format!("{PROOF_HEAD}\nindex {}\n", self.index);
+        for hash in &self.path {
+            STANDARD.encode_string(hash, &mut text);
+            text.push('\n');
         }
-        proof.push('\n');
-        proof.push_str(&head.checkpoint);
-        entries.push(Proven { index: entry.index, leaf: entry.leaf, proof });
+        text.push('\n');
+        text.push_str(&self.checkpoint);
+        text
     }
-    Ok((!entries.is_empty()).then_some(Receipt { entries, checkpoint: head.checkpoint }))
-}
 
-/// The audit path of RFC 6962, section 2.1.1, for leaf `index` of the tree of `size` leaves, leaf side first.
-fn inclusion(reader: &mut impl Reader, index: u64, size: u64) -> Result<Vec<Hash>, StoreError> {
-    let (mut low, mut high) = (0, size);
-    let mut path = Vec::new();
-    while high - low > 1 {
-        let middle = low + left_width(high - low);
-        if index < middle {
-            path.push(root_of(reader, middle, high)?);
-            high = middle;
-        } else {
-            path.push(root_of(reader, low, middle)?);
-            low = middle;
+    /// `None`: it is not of that form. An `extra` line is passed over, since nothing vouches for it.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let (head, checkpoint) = text.split_once("\n\n")?;
+        let mut lines = head.split('\n').peekable();
+        if lines.next()? != PROOF_HEAD {
+            return None;
         }
+        lines.next_if(|line| line.starts_with("extra "));
+        let number = lines.next()?.strip_prefix("index ")?;
+        let index: u64 = number.parse().ok()?;
+        let hash = |line: &str| STANDARD.decode(line).ok()?.try_into().ok();
+        let path: Vec<Hash> = lines.map(hash).collect::<Option<_>>()?;
+        let is_plain = index.to_string() == number && path.len() <= proof::PATH_HASHES_MAX;
+        is_plain.then(|| Self { index, path, checkpoint: checkpoint.to_owned() })
     }
-    path.reverse();
-    Ok(path)
-}
-
-/// The largest power of two below `width`, which is at least 2.
-fn left_width(width: u64) -> u64 {
-    1 << (width - 1).ilog2()
-}
-
-/// The root over the leaves from `low` to before `high`, as RFC 6962 cuts them.
-fn root_of(reader: &mut impl Reader, low: u64, high: u64) -> Result<Hash, StoreError> {
-    let width = high - low;
-    if width.is_power_of_two() {
-        return perfect_root(reader, low, width.ilog2());
-    }
-    let middle = low + left_width(width);
-    Ok(node_hash(&root_of(reader, low, middle)?, &root_of(reader, middle, high)?))
-}
-
-/// The root of the perfect subtree of `height` that begins at leaf `low`, from one tile.
-fn perfect_root(reader: &mut impl Reader, low: u64, height: u32) -> Result<Hash, StoreError> {
-    let level = u8::try_from(height / TILE_HEIGHT).map_err(|_| StoreError::Number)?;
-    let first = low >> (TILE_HEIGHT * u32::from(level));
-    let (tile, offset) = (first / TILE_WIDTH, first % TILE_WIDTH);
-    let offset = usize::try_from(offset).map_err(|_| StoreError::Number)?;
-    let hashes = reader.tile(level, tile)?.unwrap_or_default();
-    let count = 1 << (height % TILE_HEIGHT);
-    let mut row = hashes.as_chunks::<32>().0.get(offset..offset + count).ok_or(StoreError::Format)?.to_vec();
-    while row.len() > 1 {
-        row = row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect();
-    }
-    row.first().copied().ok_or(StoreError::Format)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
-    use crate::ledger::tree::{Tree, leaf_hash};
-    use crate::store::{Head, StoredEntry};
 
-    /// A reader that has tiles and nothing else.
-    struct Tiles(HashMap<(u8, u64), Vec<u8>>);
-
-    impl Reader for Tiles {
-        fn head(&mut self) -> Result<Head, StoreError> {
-            Err(StoreError::Format)
+    #[test]
+    fn a_proof_reads_back_as_it_was_written_and_in_no_other_form() {
+        let proof =
+            Proof { index: 7, path: vec![[1; 32], [2; 32]], checkpoint: "a\n8\nx\n\n— a b\n".to_owned() };
+        let text = proof.write();
+        let with = |from: &str, to: &str| text.replacen(from, to, 1);
+        let cases = [
+            ("as written", text.clone(), true),
+            ("with something extra", with("index", "extra aGFpDQo=\nindex"), true),
+            ("another version", with("@v1", "@v2"), false),
+            ("a padded index", with("index 7", "index 07"), false),
+            ("no index", with("index 7\n", ""), false),
+            ("a hash too short", with("AQEB", "AQ"), false),
+            ("no checkpoint", with("\n\n", "\n"), false),
+            (
+                "too many hashes",
+                with("index 7\n", &format!("index 7\n{}", format!("{}=\n", "A".repeat(43)).repeat(64))),
+                false,
+            ),
+        ];
+        for (name, text, reads) in cases {
+            assert_eq!(Proof::read(&text), reads.then(|| proof.clone()), "{name}");
         }
-        fn entries(&mut self, _: u64, _: u64) -> Result<Vec<StoredEntry>, StoreError> {
-            Err(StoreError::Format)
-        }
-        fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
-            Ok(self.0.get(&(level, index)).cloned())
-        }
-        fn is_intact(&mut self) -> Result<bool, StoreError> {
-            Err(StoreError::Format)
-        }
-        fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
-            Err(StoreError::Format)
-        }
-        fn find(&mut self, _: &Filter, _: u64, _: u64) -> Result<Vec<StoredEntry>, StoreError> {
-            Err(StoreError::Format)
-        }
-    }
-
-    /// RFC 9162, section 2.1.3.2, step by step.
-    fn verify(index: u64, size: u64, leaf: Hash, path: &[Hash], root: &Hash) -> bool {
-        if index >= size {
-            return false;
-        }
-        let (mut node, mut last) = (index, size - 1);
-        let mut hash = leaf;
-        for step in path {
-            if last == 0 {
-                return false;
-            }
-            if node & 1 == 1 || node == last {
-                hash = node_hash(step, &hash);
-                if node & 1 == 0 {
-                    while node & 1 == 0 && node != 0 {
-                        node >>= 1;
-                        last >>= 1;
-                    }
-                }
-            } else {
-                hash = node_hash(&hash, step);
-            }
-            node >>= 1;
-            last >>= 1;
-        }
-        last == 0 && hash == *root
     }
 
     #[test]
-    fn every_leaf_is_proven_at_every_size_and_no_other_leaf_is() {
-        let mut tree = Tree::default();
-        let mut tiles = Tiles(HashMap::new());
-        let leaves: Vec<Hash> = (0_u32..600).map(|n| leaf_hash(&n.to_be_bytes())).collect();
-        for (size, leaf) in (1..).zip(&leaves) {
-            let mut finished = Vec::new();
-            tree.push(*leaf, &mut finished);
-            finished.extend(tree.edges());
-            tiles.0.extend(finished.into_iter().map(|tile| ((tile.level, tile.index), tile.hashes)));
-            if ![1, 2, 3, 7, 8, 255, 256, 257, 511, 512, 513, 600].contains(&size) {
-                continue;
-            }
-            let root = tree.root();
-            for (index, leaf) in (0..size).zip(&leaves) {
-                let path = inclusion(&mut tiles, index, size).unwrap();
-                assert!(verify(index, size, *leaf, &path, &root), "leaf {index} of {size}");
-                let other = leaf_hash(b"another");
-                assert!(!verify(index, size, other, &path, &root), "forged leaf {index} of {size}");
-            }
+    fn a_receipt_reads_back_and_what_is_none_is_told_with_its_place() {
+        let receipt = Receipt {
+            format: FORMAT.to_owned(),
+            release: ReleaseId::new(1, [1; 10]),
+            vkey: "a+b+c".to_owned(),
+            checkpoint: "a\n8\nx\n\n— a b\n".to_owned(),
+            entries: vec![Proven { index: 1, leaf: "{\"v\":1}".to_owned(), proof: "p".to_owned() }],
+        };
+        let text = String::from_utf8(receipt.write()).unwrap();
+        assert_eq!(Receipt::read(text.as_bytes()), Ok(receipt));
+        let cases = [
+            ("another format", text.replace("@v1", "@v2"), ReceiptError::Format),
+            ("nothing", String::new(), ReceiptError::Json { line: 1, column: 0 }),
+            (
+                "a key nobody knows",
+                text.replace("\"vkey\"", "\"vkeys\""),
+                ReceiptError::Json { line: 4, column: 9 },
+            ),
+        ];
+        for (name, text, expected) in cases {
+            assert_eq!(Receipt::read(text.as_bytes()), Err(expected), "{name}");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::body::ReplyBody;
 use super::error::ReleaseError;
-use super::receipt::{Recorded, respond};
+use super::receipt::{Recorded, document};
 use crate::domain::{Ask, Digest, ReleaseId};
 use crate::identity::Requester;
 use crate::ledger::{Ack, Completion, Ledger, Outcome};
@@ -45,7 +45,7 @@ pub(super) async fn answer(
             (ledger.acknowledge(ack).await?, is_match)
         }
     };
-    Ok(respond(&json!({
+    let said = json!({
         "release": release,
         "index": index,
         "match": is_match,
@@ -55,7 +55,8 @@ pub(super) async fn answer(
             "bytes": completion.bytes,
             "sha256": completion.body_sha256,
         },
-    })))
+    });
+    Ok(document(format!("{said:#}\n").into_bytes()))
 }
 
 /// The three parameters, each once and nothing else.

@@ -6,7 +6,6 @@
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response};
-use serde_json::{Value, json};
 
 use super::ack;
 use super::body::ReplyBody;
@@ -42,7 +41,7 @@ pub(super) async fn answer(
     let record = Recorded::read(&receipt).filter(|record| record.is_for(requester));
     let record = record.ok_or(ReleaseError::ReceiptUnknown)?;
     match (is_ack, ask.method()) {
-        (false, Method::Get) if ask.parameters().is_empty() => Ok(show(ledger, release, &receipt)),
+        (false, Method::Get) if ask.parameters().is_empty() => Ok(document(receipt.write())),
         (false, Method::Get) => Err(ReleaseError::ReceiptUnknown),
         (true, Method::Post) => ack::answer(ledger, requester, release, &record, ask).await,
         (false, _) => Err(ReleaseError::ReceiptMethod { allowed: Method::Get }),
@@ -64,7 +63,7 @@ impl Recorded {
         let mut opened = None;
         let (mut completion, mut acks) = (None, Vec::new());
         for proven in &receipt.entries {
-            match Entry::read(&proven.leaf) {
+            match Entry::read(proven.leaf.as_bytes()) {
                 Ok((_, Entry::Intent(intent))) => opened = Some((proven.index, *intent)),
                 Ok((_, Entry::Complete(closed))) => completion = Some(closed.completion),
                 Ok((_, Entry::Ack(ack))) => acks.push((proven.index, *ack)),
@@ -84,28 +83,9 @@ impl Recorded {
     }
 }
 
-fn show(ledger: &Ledger, release: ReleaseId, receipt: &Receipt) -> Response<ReplyBody> {
-    let entries: Vec<_> = receipt
-        .entries
-        .iter()
-        .map(|proven| {
-            // The leaf stands as text too, byte for byte, so that it can be hashed as it was recorded.
-            let leaf = String::from_utf8_lossy(&proven.leaf);
-            json!({ "index": proven.index, "leaf": leaf, "proof": proven.proof })
-        })
-        .collect();
-    let document = json!({
-        "release": release,
-        "vkey": ledger.vkey(),
-        "checkpoint": receipt.checkpoint,
-        "entries": entries,
-    });
-    respond(&document)
-}
-
 /// A document of our own about a release.
-pub(super) fn respond(document: &Value) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::whole(format!("{document:#}\n")));
+pub(super) fn document(json: Vec<u8>) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(json));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
