@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::sheet::Format;
 use super::{Place, open, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome};
 use crate::domain::{Clock as _, Determination, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
@@ -56,15 +57,6 @@ enum Wanted {
     Overdue,
     /// Handed over behind the deadline
     Late,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Table,
-    Csv,
-    Json,
 }
 
 /// The JSON.

@@ -2,8 +2,14 @@
 //!
 //! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
 
+mod ask;
 mod due;
+mod events;
 mod records;
+mod releases;
+mod row;
+mod sheet;
+mod when;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -41,6 +47,11 @@ enum Command {
     Show(records::Show),
     /// Find entries
     Query(records::Find),
+    Party(releases::ByParty),
+    Area(releases::ByArea),
+    Policy(releases::ByPolicy),
+    Open(releases::Open),
+    Refusals(events::Refusals),
     /// Tell what is still owed to which party, by a register of entitled parties and areas
     Due(due::Due),
     /// Print the current signed checkpoint
@@ -100,6 +111,11 @@ pub fn run(args: &Args) -> Outcome {
         Command::Verify(args) => verify(args),
         Command::Show(args) => records::show(args),
         Command::Query(args) => records::query(args),
+        Command::Party(args) => releases::party(args),
+        Command::Area(args) => releases::area(args),
+        Command::Policy(args) => releases::policy(args),
+        Command::Open(args) => releases::open(args),
+        Command::Refusals(args) => events::refusals(args),
         Command::Due(args) => due::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
