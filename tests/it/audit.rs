@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use salinan::ledger::Entry;
 use serde_json::Value;
 
 use crate::support::fixture::Form;
@@ -106,6 +107,61 @@ async fn each_question_is_answered_as_a_table_as_csv_and_as_json() {
     let leaf: Value = serde_json::from_str(&intents[0]["entry"]).unwrap();
     assert_eq!((intents.len(), &leaf["release"]), (3, &Value::from(whole.as_str())));
 
+    let changed = csv(&ask(&["changes", "--format", "csv"]));
+    assert_eq!((&*changed[0]["type"], &*changed[0]["by"]), ("log.genesis", "KPU Kabupaten Contoh"));
+    assert_eq!(&*changed[1]["type"], "replica.start");
+    assert!(changed[1]["after"].contains("version 0.1.0, configuration ") && changed[1]["before"].is_empty());
+
+    // Every question stands in the ledger before its answer.
+    let before = proxy.site.records().len();
+    let asked = ask(&[
+        "area",
+        "9901011001001",
+        "--auditor",
+        "Inspektorat",
+        "--from",
+        "2023-06-21",
+        "--format",
+        "json",
+    ]);
+    let size = json(&asked)["size"].as_u64().unwrap();
+    let records = proxy.site.records();
+    let Entry::AuditRead(read) = &records[before].entry else { panic!("the read is the next entry") };
+    assert_eq!(
+        (&*read.auditor, &*read.question, read.entries, before as u64),
+        ("Inspektorat", "area", size, size)
+    );
+    let parameter = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        read.parameters,
+        [parameter("tps", "9901011001001"), parameter("from", "2023-06-20T17:00:00.000+00:00")]
+    );
+    // So is every other read of entries.
+    for question in [&["show", "0"] as &[&str], &["query"], &["refusals"]] {
+        let before = proxy.site.records().len();
+        assert!(ask(question).status.success());
+        assert_eq!(proxy.site.records()[before].entry.kind(), "audit.read", "{question:?}");
+    }
+    let before = proxy.site.records().len();
+    for wrong in [
+        &["policy", "9901014512900003"] as &[&str],
+        &["show", "9901014512900003"],
+        &["open", "--auditor", "9901014512900003"],
+    ] {
+        assert_eq!(ask(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(proxy.site.records().len(), before, "what is no question leaves no trace");
+
+    let exported = ask(&["export", "--csv", "entries.csv", "--tiles", "tiles"]);
+    assert!(exported.status.success(), "{}", shown(&exported));
+    let mut lines = csv::Reader::from_path(proxy.site.path("entries.csv")).unwrap();
+    let leaves: Vec<String> = lines.records().map(|line| line.unwrap()[8].to_owned()).collect();
+    let written: Vec<String> = proxy.site.records().into_iter().map(|record| record.leaf).collect();
+    // The export's own read came behind what it exports.
+    assert!(leaves == written[..written.len() - 1], "each entry byte for byte");
+    assert!(proxy.site.path("tiles/checkpoint").exists());
+    assert_eq!(ask(&["export", "--csv", "entries.csv"]).status.code(), Some(2), "nothing is written over");
+
     let table = shown(&ask(&["area", "9901011001001"]));
     for expected in
         ["holds: perhaps", "3 rows", "saksi-7 (partai kabkota)", "source_broke_off", "nik=mask(0,0)"]
@@ -117,4 +173,30 @@ async fn each_question_is_answered_as_a_table_as_csv_and_as_json() {
     for wrong in [&["area", "99011"] as &[&str], &["party", "7"], &["area", "9901", "--from", "kemarin"]] {
         assert_eq!(ask(wrong).status.code(), Some(2), "{wrong:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_without_a_server_waits_for_the_next_one_and_that_of_a_copy_is_said_not_to_be_recorded() {
+    let mut proxy = Proxy::start().await;
+    assert!(proxy.stop().unwrap().success());
+    let before = proxy.site.records().len();
+    let asked = proxy.site.run(&["log", "open", "--dir", "ledger", "--auditor", "Inspektorat"]);
+    assert!(asked.status.success() && shown(&asked).contains("waits in audit-reads/"), "{}", shown(&asked));
+    assert_eq!(proxy.site.records().len(), before, "nobody but a server appends");
+    proxy.start_again();
+    let kinds: Vec<_> = proxy.site.records()[before..].iter().map(|record| record.entry.kind()).collect();
+    assert_eq!(kinds, ["replica.start", "audit.read"], "it is entered before anything is served");
+
+    std::fs::create_dir(proxy.site.path("copy")).unwrap();
+    std::fs::copy(proxy.site.path("ledger/ledger.sqlite"), proxy.site.path("copy/ledger.sqlite")).unwrap();
+    let asked = proxy.site.run(&["log", "open", "--dir", "copy"]);
+    assert!(asked.status.success() && shown(&asked).contains("not recorded"), "{}", shown(&asked));
+
+    // A server that cannot enter it: the question is not answered.
+    std::fs::remove_dir_all(proxy.site.path("ledger/audit-reads")).unwrap();
+    std::fs::write(proxy.site.path("ledger/audit-reads"), "").unwrap();
+    let asked = proxy.site.run(&["log", "open", "--dir", "ledger"]);
+    assert_eq!(asked.status.code(), Some(2), "{}", shown(&asked));
+    assert!(asked.stdout.is_empty(), "nothing is answered");
+    std::fs::remove_file(proxy.site.path("ledger/audit-reads")).unwrap();
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::sheet::{Asked, Format};
 use super::when::Period;
-use super::{Place, open, unreadable};
+use super::{Place, open, reads, unreadable};
 use crate::cli::print::Failure;
 use crate::ledger::{Account, Entries, LedgerReader, Query, Record};
 
@@ -16,6 +16,31 @@ pub struct Common {
     pub period: Period,
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    #[command(flatten)]
+    asker: Asker,
+}
+
+/// Who asks.
+#[derive(Debug, Args)]
+pub struct Asker {
+    /// Who asks: every read of the ledger is recorded in it. Without this, the user of the operating system
+    #[arg(long, value_name = "NAME", value_parser = reads::read_auditor)]
+    auditor: Option<String>,
+}
+
+impl Asker {
+    /// Opens a ledger for a question that is recorded before it is answered, and gives its size.
+    pub fn open(
+        &self,
+        place: &Place,
+        word: &'static str,
+        parameters: &reads::Parameters,
+    ) -> Result<(LedgerReader, u64), Failure> {
+        let mut reader = open(place)?;
+        let size = reader.size().map_err(|error| unreadable(place, error))?;
+        reads::record(place, self.auditor.as_deref(), word, parameters, size)?;
+        Ok((reader, size))
+    }
 }
 
 /// A question under way: the ledger as it stood, and what is said of the question itself.
@@ -35,8 +60,7 @@ impl Common {
         mut parameters: Vec<(&'static str, String)>,
     ) -> Result<Question<'_>, Failure> {
         parameters.extend(self.period.parameters());
-        let mut reader = open(&self.place)?;
-        let size = reader.size().map_err(|error| unreadable(&self.place, error))?;
+        let (reader, size) = self.asker.open(&self.place, word, &parameters)?;
         Ok(Question { common: self, reader, word, parameters, size })
     }
 

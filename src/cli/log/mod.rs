@@ -1,11 +1,15 @@
 //! `salinan log`: create, verify and read the ledger.
 //!
-//! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
+//! All but `init` read only, and work beside a running server, on what a crash left and on a copy. What reads entries
+//! leaves word of itself to whoever writes the ledger: see `reads`.
 
 mod ask;
+mod changes;
 mod due;
-mod events;
+mod export;
+mod reads;
 mod records;
+mod refusals;
 mod releases;
 mod row;
 mod sheet;
@@ -51,15 +55,15 @@ enum Command {
     Area(releases::ByArea),
     Policy(releases::ByPolicy),
     Open(releases::Open),
-    Refusals(events::Refusals),
+    Refusals(refusals::Refusals),
+    Changes(changes::Changes),
     /// Tell what is still owed to which party, by a register of entitled parties and areas
     Due(due::Due),
     /// Print the current signed checkpoint
     Checkpoint(Place),
     /// Print the key that checkpoints are verified with
     Vkey(Place),
-    /// Write the ledger in the file layout of C2SP tlog-tiles, for other tools
-    Export(Export),
+    Export(export::Export),
 }
 
 /// Where the ledger is.
@@ -96,15 +100,6 @@ struct Verify {
     format: OutputFormat,
 }
 
-#[derive(Debug, clap::Args)]
-struct Export {
-    #[command(flatten)]
-    place: Place,
-    /// Where to write; must not hold an export yet
-    #[arg(long, value_name = "OUTDIR")]
-    tiles: PathBuf,
-}
-
 pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Init(args) => init(args),
@@ -115,7 +110,8 @@ pub fn run(args: &Args) -> Outcome {
         Command::Area(args) => releases::area(args),
         Command::Policy(args) => releases::policy(args),
         Command::Open(args) => releases::open(args),
-        Command::Refusals(args) => events::refusals(args),
+        Command::Refusals(args) => refusals::refusals(args),
+        Command::Changes(args) => changes::changes(args),
         Command::Due(args) => due::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
@@ -127,12 +123,7 @@ pub fn run(args: &Args) -> Outcome {
             writeln!(anstream::stdout(), "{}", vkeys.join("\n"))?;
             Ok(Answer::Yes)
         }
-        Command::Export(args) => {
-            let mut reader = open(&args.place)?;
-            let written = reader.export_tiles(&args.tiles);
-            written.map_err(|error| Failure::caused("could not export the ledger", error))?;
-            Ok(Answer::Yes)
-        }
+        Command::Export(args) => export::run(args),
     }
 }
 

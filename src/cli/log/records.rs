@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::ask::Common;
+use super::ask::{Asker, Common};
+use super::reads::read_word;
 use super::row::text as cell;
 use super::sheet::{Format, Row, Sheet, plain};
 use super::when::Zone;
-use super::{Place, open, unreadable};
+use super::{Place, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::{Party, ReleaseId, Wilayah};
 use crate::ledger::entry::Entry;
@@ -20,6 +21,8 @@ use crate::ledger::{Entries, Query, Record};
 
 /// Entries fetched at a time.
 const PAGE: u64 = 256;
+/// No ledger grows so large. What is asked is recorded, and a number of a person must not be.
+const INDEX_MAX: u64 = 10_000_000_000_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Show {
@@ -30,6 +33,8 @@ pub struct Show {
     what: String,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
+    #[command(flatten)]
+    asker: Asker,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -125,13 +130,17 @@ impl Row for EntryRow {
 }
 
 pub fn show(args: &Show) -> Outcome {
-    let mut reader = open(&args.place)?;
-    let found = if let Ok(index) = args.what.parse::<u64>() {
-        reader.at(index).map(|record| record.into_iter().collect())
-    } else if let Ok(release) = args.what.parse::<ReleaseId>() {
-        reader.find(&Query { release: Some(release), ..Query::default() }, 0, PAGE)
-    } else {
-        return Err(Failure::new("neither an index nor a release's id was given"));
+    let index = args.what.parse::<u64>().ok().filter(|index| *index < INDEX_MAX);
+    let release = args.what.parse::<ReleaseId>().ok();
+    let name = match (index, release) {
+        (Some(_), _) => "index",
+        (None, Some(_)) => "release",
+        (None, None) => return Err(Failure::new("neither an index nor a release's id was given")),
+    };
+    let (mut reader, _) = args.asker.open(&args.place, "show", &[(name, args.what.clone())])?;
+    let found = match index {
+        Some(index) => reader.at(index).map(|record| record.into_iter().collect()),
+        None => reader.find(&Query { release, ..Query::default() }, 0, PAGE),
     };
     let records: Vec<Record> = found.map_err(|error| unreadable(&args.place, error))?;
     if records.is_empty() {
@@ -274,7 +283,7 @@ fn read_kind(text: &str) -> Result<String, String> {
 
 pub fn read_party(text: &str) -> Result<Party, String> {
     let party = text.rsplit_once('/').and_then(|(election, number)| {
-        Some(Party { election: election.to_owned(), number: number.parse().ok()? })
+        Some(Party { election: read_word(election).ok()?, number: number.parse().ok()? })
     });
     party.ok_or_else(|| "a party is ELECTION/NUMBER, such as pemilu-2024/7".to_owned())
 }

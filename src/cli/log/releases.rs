@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::str::FromStr;
 
 use super::ask::{Common, Question};
+use super::reads::read_word;
 use super::records::read_party;
 use super::row::ReleaseRow;
 use super::sheet::Sheet;
@@ -28,7 +29,8 @@ pub struct ByParty {
 
 /// Everyone who took one area or one polling station: what a citizen may ask for by UU PDP Pasal 32
 ///
-/// A copy of a larger area holds the asked one too, and a copy of an area inside it holds a part of it. Copies still open,
+/// A copy of a larger area holds the asked one too, unless its record lists the polling stations it held and none of them
+/// is in the asked area; and a copy of an area inside it holds a part of it. Copies still open,
 /// broken off or found open after a crash are listed with what can have left at most; copies of which nothing left are
 /// not.
 #[derive(Debug, clap::Args)]
@@ -42,13 +44,13 @@ pub struct ByArea {
     #[arg(value_name = "WILAYAH|TPS")]
     spot: Spot,
     /// Copies of lists for this election alone
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = read_word)]
     election: Option<String>,
     /// Copies of this stage of the list alone, such as `dpt` or `dpthp-1`
-    #[arg(long, value_name = "STAGE")]
+    #[arg(long, value_name = "STAGE", value_parser = read_word)]
     stage: Option<String>,
     /// Copies of this version of the list alone
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = read_word)]
     version: Option<String>,
     #[command(flatten)]
     common: Common,
@@ -60,7 +62,7 @@ pub struct ByArea {
                         Example: salinan log policy dpt-2024 --dir ledger")]
 pub struct ByPolicy {
     /// Name of the policy, or the SHA-256 of its file
-    #[arg(value_name = "DIGEST|NAME")]
+    #[arg(value_name = "DIGEST|NAME", value_parser = read_word)]
     policy: String,
     #[command(flatten)]
     common: Common,
@@ -116,7 +118,13 @@ impl Spot {
         if account.is_empty() {
             return None;
         }
-        let (mut is_part, mut is_unsure) = (false, account.outcome() != "complete");
+        let is_complete = account.outcome() == "complete";
+        let listed = account.completion().and_then(|completion| completion.tps.as_ref());
+        // What broke off may have taken rows along that were not counted.
+        if is_complete && listed.and_then(|tps| tps.holds(self.code())) == Some(false) {
+            return None;
+        }
+        let (mut is_part, mut is_unsure) = (false, !is_complete);
         for (_, value) in &intent.parameters {
             match (self, value.parse::<Tps>()) {
                 (Self::Tps(tps), Ok(own)) if *tps == own => {}

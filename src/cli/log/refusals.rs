@@ -1,4 +1,4 @@
-//! `salinan log refusals` and `log changes`: who was refused and why; what changed in how the ledger is run.
+//! `salinan log refusals`: who was refused, what, and why.
 
 use serde::Serialize;
 
