@@ -13,8 +13,10 @@ remembers open releases only: a release that was closed may not be opened again,
 truly whether it matches.
 """
 
+import base64
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -57,27 +59,42 @@ def root_at(rows, size):
 
 
 class Checkpoint:
-    """A signed note over name, size and root (section 4), its signature verified."""
+    """A signed note over name, size and root (section 4)."""
 
-    def __init__(self, note, vkey):
-        name, key_id, key = read_vkey(vkey)
-        text, separator, signatures = note.partition("\n\n")
+    def __init__(self, note):
+        self.text, separator, signatures = note.partition("\n\n")
         require(separator and signatures.endswith("\n"), "the checkpoint is no signed note")
-        lines = text.split("\n")
-        require(len(lines) == 3 and lines[0] == name, "the checkpoint is not three lines under the key's name")
+        lines = self.text.split("\n")
+        require(len(lines) == 3 and lines[0], "the checkpoint is not three lines")
         require(lines[1].isascii() and lines[1].isdigit() and str(int(lines[1])) == lines[1], "its size is no number")
-        self.size, self.root = int(lines[1]), from_base64(lines[2])
+        self.name, self.size, self.root = lines[0], int(lines[1]), from_base64(lines[2])
         require(len(self.root) == 32, "its root is no digest")
-        own = []
-        for line in signatures.removesuffix("\n").split("\n"):
-            parts = line.split(" ")
-            require(len(parts) == 3 and parts[0] == "—" and parts[1], "a signature is no signature line")
-            blob = from_base64(parts[2])
-            if parts[1] == name and blob[:4] == key_id:
-                own.append(blob[4:])
-        require(own, "the checkpoint is not signed with this key")
-        for signature in own:
-            require(ed25519.verifies(key, f"{text}\n".encode(), signature), "the signature does not verify")
+        self.signatures = signatures.removesuffix("\n").split("\n")
+
+    def verify(self, vkey):
+        """Whose it is; other signers' lines are passed over."""
+        require(self.name == read_vkey(vkey)[0], "the checkpoint is of another name than the key")
+        verify_signature(self.signatures, f"{self.text}\n", vkey)
+        return self
+
+
+def verify_signature(lines, text, vkey):
+    """One of these lines of a signed note has to be the key's, and it has to verify."""
+    name, key_id, key = read_vkey(vkey)
+    own = []
+    for line in lines:
+        parts = line.split(" ")
+        require(len(parts) == 3 and parts[0] == "—" and parts[1], "a signature is no signature line")
+        blob = from_base64(parts[2])
+        if parts[1] == name and blob[:4] == key_id:
+            own.append(blob[4:])
+    require(own, "it is not signed with this key")
+    for signature in own:
+        require(ed25519.verifies(key, text.encode(), signature), "the signature does not verify")
+
+
+def open_checkpoint(note, vkey):
+    return Checkpoint(note).verify(vkey)
 
 
 class Release:
@@ -93,32 +110,74 @@ class Release:
 class Pass:
     """What entries mean after those before them (section 6)."""
 
-    def __init__(self, vkey, rows, boots):
-        self.vkey, self.rows, self.boots = vkey, rows, boots
-        self.releases = {}
+    def __init__(self, rows, boots):
+        self.rows, self.boots = rows, boots
+        self.releases, self.frozen = {}, set()
+        # Each key in force, with the size of its first checkpoint.
+        self.keys = []
+        # What the last change of policies and register ended with.
+        self.digests = {}
 
     def follow(self, index, entry):
         kind = entry["type"]
         require((kind == "log.genesis") == (index == 0), "`log.genesis` is entry 0 and no other")
+        if "head_size" in entry:
+            size = number(entry["head_size"])
+            is_before = 0 < size <= index if kind == "log.heartbeat" else size == index
+            require(is_before, "it found another number of entries")
+            require(bytes.fromhex(entry["head_root"]) == root_at(self.rows, size), "it found another root")
         step = getattr(self, kind.replace(".", "_"), None)
         if step:
             step(index, entry)
 
+    def verify_checkpoint(self, checkpoint):
+        """By the key in force at its size; the first one after a change bears the signatures of both."""
+        for at, (begins, vkey) in enumerate(self.keys):
+            ends = self.keys[at + 1][0] if at + 1 < len(self.keys) else checkpoint.size
+            if begins <= checkpoint.size <= ends:
+                checkpoint.verify(vkey)
+
     def log_genesis(self, _, entry):
-        require(entry["vkeys"] and entry["vkeys"][0] == self.vkey, "its key is not the one given")
-        require(entry["origin"] == read_vkey(self.vkey)[0], "its origin is not the key's name")
+        require(entry["vkeys"], "it has no key")
+        require(entry["origin"] == read_vkey(entry["vkeys"][0])[0], "its origin is not the key's name")
+        self.keys.append((1, entry["vkeys"][0]))
+
+    def key_rotate(self, index, entry):
+        old, new = entry["old_vkey"], entry["new_vkey"]
+        require(old == self.keys[-1][1], "the key in force is another")
+        require(new not in [vkey for _, vkey in self.keys], "the new key was in force before")
+        name = read_vkey(old)[0]
+        require(read_vkey(new)[0] == name, "the keys are of two names")
+        root = base64.b64encode(bytes.fromhex(entry["head_root"])).decode()
+        text = f"salinan key.rotate\n{name}\n{number(entry['head_size'])}\n{root}\n{new}\n"
+        verify_signature([entry["old_signature"]], text, old)
+        verify_signature([entry["new_signature"]], text, new)
+        self.keys.append((index + 1, new))
+
+    def log_continue(self, index, entry):
+        lost = open_checkpoint(entry["lost"], self.keys[-1][1])
+        require(lost.size > index, "nothing was lost")
+
+    def changed(self, entry):
+        require(entry["old_digest"] == self.digests.get(entry["type"]), "before it was something else")
+        require(entry["old_digest"] != entry["new_digest"], "it changes nothing")
+        self.digests[entry["type"]] = entry["new_digest"]
+
+    def policy_change(self, _, entry):
+        self.changed(entry)
+
+    def register_change(self, _, entry):
+        self.changed(entry)
+
+    def log_freeze(self, _, entry):
+        self.frozen.add(entry["election"])
 
     def replica_start(self, index, entry):
-        self.replica_resumed(index, entry)
-        require(entry["previous_boot"] == self.boots[number(entry["head_size"]) - 1], "the boot before was another")
-
-    def replica_resumed(self, index, entry):
-        size = number(entry["head_size"])
-        require(0 < size <= index, "it found more entries than there were")
-        require(bytes.fromhex(entry["head_root"]) == root_at(self.rows, size), "it found another root")
+        require(entry["previous_boot"] == self.boots[index - 1], "the boot before was another")
 
     def release_intent(self, index, entry):
         require(entry["release"] not in self.releases, "the release was opened before")
+        require(entry["determination"]["election"] not in self.frozen, "its election is over")
         self.releases[entry["release"]] = Release(index, entry)
 
     def of(self, entry):
@@ -165,19 +224,20 @@ ACKNOWLEDGED = {"rows": "rows_out", "bytes": "bytes", "body_sha256": "body_sha25
 
 
 def verify_entries(leaves, vkey):
-    """Forms and meaning of all entries; gives the rows of their tree and what they say."""
+    """Forms and meaning of all entries; gives the rows of their tree, what they say, and the pass over them."""
     rows = rows_of([leaf_hash(leaf) for leaf in leaves])
     entries = []
     index = 0
     try:
         for index, leaf in enumerate(leaves):
             entries.append(read_entry(leaf))
-        course = Pass(vkey, rows, [entry["boot"] for entry in entries])
+        course = Pass(rows, [entry["boot"] for entry in entries])
         for index, entry in enumerate(entries):
             course.follow(index, entry)
     except Refused as why:
         raise Refused(f"entry {index}: {why}") from None
-    return rows, entries
+    require(vkey in [own for _, own in course.keys], "the key given was never in force")
+    return rows, entries, course
 
 
 def tile_path(index):
@@ -223,9 +283,10 @@ def decoded(data):
 def verify_export(folder, vkey, seen=()):
     """Everything that an export can show; gives what its entries say."""
     folder = Path(folder)
-    checkpoint = Checkpoint(decoded((folder / "checkpoint").read_bytes()), vkey)
+    checkpoint = Checkpoint(decoded((folder / "checkpoint").read_bytes()))
     require(checkpoint.size > 0, "a ledger has at least its `log.genesis`")
-    rows, entries = verify_entries(read_leaves(folder, checkpoint.size), vkey)
+    rows, entries, course = verify_entries(read_leaves(folder, checkpoint.size), vkey)
+    course.verify_checkpoint(checkpoint)
     count, level = checkpoint.size, 0
     while count:
         hashes = rows[8 * level]
@@ -234,8 +295,9 @@ def verify_export(folder, vkey, seen=()):
         count, level = count // TILE, level + 1
     require(root_at(rows, checkpoint.size) == checkpoint.root, "the root is not that of the entries")
     for note in seen:
-        old = Checkpoint(note, vkey)
-        require(old.size <= checkpoint.size, f"the ledger is smaller than a checkpoint of {old.size}")
+        old = Checkpoint(note)
+        require(0 < old.size <= checkpoint.size, f"the ledger is smaller than a checkpoint of {old.size}")
+        course.verify_checkpoint(old)
         require(root_at(rows, old.size) == old.root, f"the ledger is another than at size {old.size}")
     return entries
 
@@ -249,7 +311,7 @@ def verify_proof(proof, leaf, vkey):
     digits = index.removeprefix("index ")
     require(index.startswith("index ") and digits.isascii() and digits.isdigit(), "the proof has no index")
     require(str(int(digits)) == digits, "the proof has no index")
-    checkpoint = Checkpoint(note, vkey)
+    checkpoint = open_checkpoint(note, vkey)
     hashes = [from_base64(line) for line in path]
     require(all(len(one) == 32 for one in hashes), "a hash of the proof is none")
     # RFC 9162, section 2.1.3.2.
@@ -272,11 +334,13 @@ def verify_receipt(text, vkey):
     """A receipt (section 7); gives its entries by index."""
     try:
         receipt = json.loads(text)
-        release, listed, note = receipt["release"], receipt["entries"], receipt["checkpoint"]
-        shown = [(one["index"], one["leaf"].encode(), one["proof"]) for one in listed]
+        require(set(receipt) == RECEIPT and receipt["format"] == "salinan-receipt@v1", "it is no receipt of this version")
+        shown = [(one["index"], one["leaf"].encode(), one["proof"]) for one in receipt["entries"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("it is no receipt") from None
-    Checkpoint(note, vkey)
+    release, note = receipt["release"], receipt["checkpoint"]
+    require(isinstance(note, str) and isinstance(release, str), "it is no receipt")
+    open_checkpoint(note, vkey)
     entries = {}
     for index, leaf, proof in shown:
         require(isinstance(proof, str), "a proof is no text")
@@ -284,13 +348,19 @@ def verify_receipt(text, vkey):
         require(proven == index and proof.endswith(f"\n\n{note}"), f"entry {index}: the proof is of something else")
         entry = read_entry(leaf)
         require(entry.get("release") == release, f"entry {index} is of another release")
+        require(index not in entries, f"entry {index} is there twice")
         entries[index] = entry
-    require(entries and list(entries) == sorted(entries), "its entries are not in order")
-    first, opening = next(iter(entries.items()))
-    require(opening["type"] == "release.intent", "it does not begin with an intent")
-    for index, entry in list(entries.items())[1:]:
-        require(number(entry.get("intent", 0)) == first, f"entry {index} is of another intent")
+    require(list(entries) == sorted(entries), "its entries are not in order")
+    kinds = " ".join(entry["type"] for entry in entries.values())
+    require(re.fullmatch(OF_ONE_RELEASE, kinds), "its entries are not those of one release")
+    first, *others = entries
+    for index in others:
+        require(number(entries[index]["intent"]) == first, f"entry {index} is of another intent")
     return entries
+
+
+RECEIPT = {"format", "release", "vkey", "checkpoint", "entries"}
+OF_ONE_RELEASE = r"release\.intent( release\.(complete|reconciled)( release\.ack)*)?"
 
 
 def main():

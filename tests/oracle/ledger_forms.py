@@ -14,6 +14,7 @@ ENTRY_BYTES_MAX = 65_535
 EXACT_MAX = 2**53  # greater numbers are text
 NUMBER_MAX = 2**64 - 1
 FIELDS_LISTED_MAX = 64
+RANGES_BYTES_MAX = 16_384
 LEVELS = ("nasional", "provinsi", "kabkota", "kecamatan", "desa")
 
 
@@ -68,6 +69,9 @@ digest = written(r"[0-9a-f]{64}", "digest")
 hex32 = written(r"[0-9a-f]{32}", "32 hexadecimal digits")
 uuid7 = written(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UUID of version 7")
 area = written(r"[0-9]{2}|[0-9]{4}|[0-9]{6}|[0-9]{10}", "area")
+desa = written(r"[0-9]{10}", "desa")
+asked = written(r"[A-Za-z0-9._-]{1,64}", "stable word")
+answered = written(r"[A-Za-z0-9._:/+,-]{1,128}", "value, or digest of one")
 DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 action = written(
     rf"(keep|mask\([0-9]+,[0-9]+\)|mask\(letters=[0-9]+\)|year|age\({DATE}\)|age_band\({DATE},[0-9]+\)"
@@ -130,6 +134,12 @@ def keys(**forms):
     return form
 
 
+def signed(value):
+    """A line of a signed note (section 4), or a whole one: what stands in it is for who verifies it."""
+    text(value)
+    require("— " in value, "nobody signed it")
+
+
 def vkey(value):
     read_vkey(value)
 
@@ -156,6 +166,14 @@ def from_base64(value):
     return data
 
 
+def policies(value):
+    """Name, version of the list, digest of the file."""
+    for one in value if isinstance(value, list) else [None]:
+        require(isinstance(one, list) and len(one) == 3, "it is no list of three")
+        for form, part in zip((text, text, digest), one, strict=True):
+            form(part)
+
+
 party = keys(election=text, number=small(65_535))
 determination = keys(dataset=text, election=text, stage=text, version=text)
 counted = keys(changed=count, swept=count, unreadable=count)
@@ -167,15 +185,39 @@ def counts_by_field(value):
         require(any(number(one) for one in of.values()), f"all counts of {name} are 0")
 
 
+def coverage(value):
+    """The polling stations that rows were of: what their ranges list is what is counted and digested."""
+    keys(count=count, sha256=digest, ranges=maybe(each(pair(desa, text))), unread=count)(value)
+    if value["ranges"] is None:
+        return
+    require([code for code, _ in value["ranges"]] == sorted({code for code, _ in value["ranges"]}), "desa out of order")
+    require(sum(len(one) for of in value["ranges"] for one in of) <= RANGES_BYTES_MAX, "its ranges are too long")
+    codes = [code + f"{number:03}\n" for code, numbers in value["ranges"] for number in numbers_of(numbers)]
+    require(len(codes) == number(value["count"]), "its ranges are of another number of polling stations")
+    require(hashlib.sha256("".join(codes).encode()).hexdigest() == value["sha256"], "its ranges have another digest")
+
+
+def numbers_of(value):
+    """`1-12,14` as numbers; there is one way to write them."""
+    found = []
+    for run in value.split(","):
+        written(r"(0|[1-9][0-9]{0,2})(-[1-9][0-9]{0,2})?", "run of numbers")(run)
+        first, _, last = run.partition("-")
+        require(not last or int(last) > int(first), "a run goes backwards")
+        require(not found or int(first) > found[-1] + 1, "runs out of order, or not joined")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
 COMMON = dict(v=one_of(1), type=text, ts=time, replica=text, boot=hex32, nonce=hex32)
 OF_RELEASE = dict(release=uuid7, intent=count)
+HEAD = dict(head_size=count, head_root=digest)
+STARTED_WITH = dict(build=text, config_digest=digest)
 
 FORMS = {
     "log.genesis": dict(origin=text, vkeys=each(vkey), operator=text),
-    "replica.start": dict(
-        build=text, config_digest=digest, policy_digest=digest, head_size=count, head_root=digest, previous_boot=hex32
-    ),
-    "replica.resumed": dict(head_size=count, head_root=digest),
+    "replica.start": dict(**STARTED_WITH, policy_digest=digest, **HEAD, previous_boot=hex32),
+    "replica.resumed": HEAD,
     "release.intent": dict(
         release=uuid7,
         requester=text,
@@ -217,6 +259,7 @@ FORMS = {
         media_type=maybe(text),
         coding=maybe(one_of("gzip", "br", "zstd")),
         coded_bytes=maybe(count),
+        tps=maybe(coverage),
     ),
     "release.ack": dict(
         **OF_RELEASE, requester=text, client_id=text, rows=count, bytes=count, body_sha256=digest, match=boolean
@@ -234,6 +277,13 @@ FORMS = {
         route=maybe(text),
         wilayah=maybe(area),
     ),
+    "policy.change": dict(old_digest=maybe(digest), new_digest=digest, old=policies, new=policies, **STARTED_WITH),
+    "register.change": dict(old_digest=maybe(digest), new_digest=maybe(digest), **STARTED_WITH),
+    "key.rotate": dict(old_vkey=vkey, new_vkey=vkey, **HEAD, old_signature=signed, new_signature=signed),
+    "audit.read": dict(auditor=text, question=asked, parameters=each(pair(asked, answered)), entries=count),
+    "log.heartbeat": dict(**HEAD, interval_ms=count),
+    "log.freeze": dict(election=text, operator=text, reason=text),
+    "log.continue": dict(**HEAD, lost=signed, operator=text, reason=text),
 }
 READERS = {kind: keys(**COMMON, **own) for kind, own in FORMS.items()}
 

@@ -26,14 +26,14 @@ def require(what, holds):
 
 
 class Demo:
-    def __init__(self, salinan, folder, voters, *more):
+    def __init__(self, salinan, folder, voters, *more, before=(), environment=None):
         self.salinan = salinan
         self.stderr_path = Path(folder) / "stderr.txt"
-        command = [salinan, "demo", "--format", "json", "--listen", "127.0.0.1:0"]
+        command = [*before, salinan, "demo", "--format", "json", "--listen", "127.0.0.1:0"]
         command += ["--dir", str(Path(folder) / "demo"), "--voters", str(voters), *more]
         started = time.monotonic()
         with self.stderr_path.open("wb") as stderr:
-            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr)
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environment)
         line = self.process.stdout.readline()
         self.start_seconds = time.monotonic() - started
         if not line:

@@ -258,9 +258,9 @@ def check_histories(folder, vkey):
         "an acknowledgement that does not match": (said(ack, match=False), "`match` is not what it says"),
         "an acknowledgement of an open release": ([*leaves[:complete], leaves[ack], *leaves[complete:]], "the release is open"),
         "another head found": (said(start, head_root="0" * 64), "it found another root"),
-        "a head beyond": (said(start, head_size=start + 1), "it found more entries than there were"),
+        "a head beyond": (said(start, head_size=start + 1), "it found another number of entries"),
         "another boot before": (said(start, previous_boot="0" * 32), "the boot before was another"),
-        "another key": (said(0, vkeys=[]), "its key is not the one given"),
+        "another key": (said(0, vkeys=[]), "it has no key"),
         "another origin": (said(0, origin="other.example"), "its origin is not the key's name"),
     }
     for what, (history, why) in wrong.items():

@@ -11,7 +11,9 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 
 Refused = module.Refused
+open_checkpoint = module.open_checkpoint
 read_entry = module.read_entry
+root_at = module.root_at
 verify_entries = module.verify_entries
 verify_export = module.verify_export
 verify_proof = module.verify_proof
