@@ -46,6 +46,24 @@ impl Coverage {
         Self { count: codes.len() as u64, sha256: hasher.digest(), ranges: ranges.end(), unread }
     }
 
+    /// Whether a TPS whose code begins so is among them: any of an area, or the TPS of that code. `None`: it does not say.
+    pub fn holds(&self, code: &str) -> Option<bool> {
+        let ranges = self.ranges.as_ref()?;
+        let (area, number) = code.split_at(code.len().min(DESA_DIGITS));
+        let number: Option<u16> = number.parse().ok();
+        let is_in = |numbers: &str| {
+            number.is_none_or(|number| {
+                numbers.split(',').any(|run| {
+                    let (first, last) = run.split_once('-').unwrap_or((run, run));
+                    first.parse().is_ok_and(|first: u16| first <= number)
+                        && last.parse().is_ok_and(|last: u16| number <= last)
+                })
+            })
+        };
+        let is_found = ranges.iter().any(|(desa, numbers)| desa.starts_with(area) && is_in(numbers));
+        (is_found || self.unread == 0).then_some(is_found)
+    }
+
     /// Whether number and digest are those of the ranges. Without ranges there is nothing to compare.
     pub fn is_consistent(&self) -> bool {
         let Some(ranges) = &self.ranges else { return true };
@@ -135,6 +153,27 @@ mod tests {
         assert!(of.is_consistent());
         let none = Coverage::of(&BTreeSet::new(), 0);
         assert_eq!((none.count, none.sha256, none.ranges), (0, Digest::of(b""), Some(Vec::new())));
+    }
+
+    #[test]
+    fn an_area_or_a_tps_is_found_among_them() {
+        let held = codes(&["9901011001001", "9901011001002", "9901011001004", "9901021002006"]);
+        let of = Coverage::of(&held, 0);
+        for (code, expected) in [
+            ("99", true),
+            ("990101", true),
+            ("9901021002", true),
+            ("990103", false),
+            ("9901011001002", true),
+            ("9901011001003", false),
+            ("9901011001004", true),
+            ("9901021002007", false),
+        ] {
+            assert_eq!(of.holds(code), Some(expected), "{code}");
+        }
+        let unsure = Coverage::of(&held, 1);
+        assert_eq!((unsure.holds("9901011001003"), unsure.holds("9901011001004")), (None, Some(true)));
+        assert_eq!(Coverage { ranges: None, ..of }.holds("99"), None);
     }
 
     #[test]

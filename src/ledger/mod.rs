@@ -30,6 +30,7 @@ pub mod proof;
 mod reader;
 mod receipt;
 mod release;
+pub mod spool;
 mod stamper;
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,9 @@ const LOCK_FILE: &str = "ledger.lock";
 
 /// How often other replicas are told that this one lives: a quarter of the time after which they give it up.
 const BEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// How often, and after how long, a lock that is held is tried again.
+const LOCK_TRIES: usize = 5;
+const LOCK_STEP: Duration = Duration::from_millis(20);
 /// How long shutting down may take.
 const SHUT_DOWN_MAX: Duration = Duration::from_secs(10);
 
@@ -222,7 +226,10 @@ impl Ledger {
             }
             let is_shared = store.is_shared();
             let mut book = Book::open(store, &options.signer, &anchor)?;
-            begin_boot(&mut book, &stamper, start)?;
+            spool::make(&options.directory);
+            let (files, reads): (Vec<_>, Vec<_>) = spool::waiting(&options.directory).into_iter().unzip();
+            begin_boot(&mut book, &stamper, start, reads)?;
+            spool::take_away(files);
             Ok::<_, LedgerError>((book, is_shared))
         };
         // An engine that waits for a server must not do so on a thread that runs futures.
@@ -241,6 +248,8 @@ impl Ledger {
         if is_shared {
             beat(sender.downgrade()).map_err(file_error)?;
         }
+        spool::watch(options.directory.clone(), sender.downgrade(), Arc::clone(&stamper), Arc::clone(&gauge))
+            .map_err(file_error)?;
         let writer = Writer {
             queue,
             connect,
@@ -399,15 +408,24 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
     let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file_error = |source| LedgerError::File { path: path.clone(), source: Arc::new(source) };
     let file = opened.map_err(file_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::Held { directory: directory.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(file_error(error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // An auditor's command may be looking whether anybody holds it.
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_STEP),
+            Err(TryLockError::Error(error)) => return Err(file_error(error)),
+        }
     }
+    Err(LedgerError::Held { directory: directory.to_owned() })
 }
 
-/// Appends what a process says first, and closes what the one before it left open.
-fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result<(), LedgerError> {
+/// Appends what a process says first, closes what the one before it left open, and enters the reads that wait.
+fn begin_boot(
+    book: &mut Book,
+    stamper: &Stamper,
+    start: ReplicaStart,
+    reads: Vec<notice::AuditRead>,
+) -> Result<(), LedgerError> {
     let found = book.head();
     let index = found.size.saturating_sub(1);
     let last = book.store().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
@@ -416,6 +434,9 @@ fn begin_boot(book: &mut Book, stamper: &Stamper, start: ReplicaStart) -> Result
         Started { start, head_size: found.size, head_root: Digest(found.root), previous_boot: before.boot };
     let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
     entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
+    for read in reads {
+        entries.push(stamper.write(&Entry::AuditRead(Box::new(read)))?);
+    }
     book.commit(&entries)?;
     Ok(())
 }

@@ -97,7 +97,7 @@ pub struct AuditRead {
     /// Names and values: areas, parties, elections, releases, times, numbers. Whatever else was asked with stands
     /// as `sha256:` and its digest.
     pub parameters: Vec<(String, String)>,
-    /// Entries that were answered with.
+    /// How many the ledger had when it was read.
     #[serde(with = "wide")]
     pub entries: u64,
 }

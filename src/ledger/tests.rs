@@ -101,7 +101,7 @@ pub(super) fn crash(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for file in fs::read_dir(directory).unwrap() {
         let file = file.unwrap();
-        if file.file_name() == LOCK_FILE {
+        if file.file_name() == LOCK_FILE || file.path().is_dir() {
             continue;
         }
         match fs::copy(file.path(), copy.path().join(file.file_name())) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 #![expect(clippy::too_many_lines, reason = "a table of cases is read as one")]
 
+mod audit;
 mod codings;
 mod copies;
 mod crash;

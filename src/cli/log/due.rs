@@ -8,7 +8,9 @@ use clap::ValueEnum;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Place, open, unreadable};
+use super::ask::Asker;
+use super::sheet::Format;
+use super::{Place, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome};
 use crate::domain::{Clock as _, Determination, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
 use crate::ledger::entry::{Entry, Intent};
@@ -43,6 +45,8 @@ pub struct Due {
     limit: usize,
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    asker: Asker,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,15 +60,6 @@ enum Wanted {
     Overdue,
     /// Handed over behind the deadline
     Late,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Table,
-    Csv,
-    Json,
 }
 
 /// The JSON.
@@ -124,7 +119,16 @@ pub fn run(args: &Due) -> Outcome {
         }
     };
     let at = args.at.unwrap_or_else(|| day_in_wib(SystemClock.unix_ms()));
-    let mut reader = open(&args.place)?;
+    let list = &register.determination;
+    let mut parameters = vec![
+        ("election", list.election.clone()),
+        ("stage", list.stage.to_string()),
+        ("version", list.version.clone()),
+        ("at", at.to_string()),
+    ];
+    parameters.extend(args.party.map(|number| ("party", number.to_string())));
+    parameters.extend(args.wilayah.map(|area| ("wilayah", area.to_string())));
+    let (mut reader, _) = args.asker.open(&args.place, "due", &parameters)?;
     let handovers = handovers(&mut reader, &register, at).map_err(|error| unreadable(&args.place, error))?;
     let all = due(&register, handovers, at);
     let chosen: Vec<&Obligation<'_>> = all.iter().filter(|one| args.chooses(one)).collect();

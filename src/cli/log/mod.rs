@@ -1,9 +1,19 @@
 //! `salinan log`: create, verify and read the ledger.
 //!
-//! All but `init` read only, and work beside a running server, on what a crash left and on a copy.
+//! All but `init` read only, and work beside a running server, on what a crash left and on a copy. What reads entries
+//! leaves word of itself to whoever writes the ledger: see `reads`.
 
+mod ask;
+mod changes;
 mod due;
+mod export;
+mod reads;
 mod records;
+mod refusals;
+mod releases;
+mod row;
+mod sheet;
+mod when;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -41,14 +51,19 @@ enum Command {
     Show(records::Show),
     /// Find entries
     Query(records::Find),
+    Party(releases::ByParty),
+    Area(releases::ByArea),
+    Policy(releases::ByPolicy),
+    Open(releases::Open),
+    Refusals(refusals::Refusals),
+    Changes(changes::Changes),
     /// Tell what is still owed to which party, by a register of entitled parties and areas
     Due(due::Due),
     /// Print the current signed checkpoint
     Checkpoint(Place),
     /// Print the key that checkpoints are verified with
     Vkey(Place),
-    /// Write the ledger in the file layout of C2SP tlog-tiles, for other tools
-    Export(Export),
+    Export(export::Export),
 }
 
 /// Where the ledger is.
@@ -85,21 +100,18 @@ struct Verify {
     format: OutputFormat,
 }
 
-#[derive(Debug, clap::Args)]
-struct Export {
-    #[command(flatten)]
-    place: Place,
-    /// Where to write; must not hold an export yet
-    #[arg(long, value_name = "OUTDIR")]
-    tiles: PathBuf,
-}
-
 pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Init(args) => init(args),
         Command::Verify(args) => verify(args),
         Command::Show(args) => records::show(args),
         Command::Query(args) => records::query(args),
+        Command::Party(args) => releases::party(args),
+        Command::Area(args) => releases::area(args),
+        Command::Policy(args) => releases::policy(args),
+        Command::Open(args) => releases::open(args),
+        Command::Refusals(args) => refusals::refusals(args),
+        Command::Changes(args) => changes::changes(args),
         Command::Due(args) => due::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
@@ -111,12 +123,7 @@ pub fn run(args: &Args) -> Outcome {
             writeln!(anstream::stdout(), "{}", vkeys.join("\n"))?;
             Ok(Answer::Yes)
         }
-        Command::Export(args) => {
-            let mut reader = open(&args.place)?;
-            let written = reader.export_tiles(&args.tiles);
-            written.map_err(|error| Failure::caused("could not export the ledger", error))?;
-            Ok(Answer::Yes)
-        }
+        Command::Export(args) => export::run(args),
     }
 }
 

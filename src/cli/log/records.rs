@@ -1,21 +1,28 @@
-//! `salinan log show` and `salinan log query`: entries as a table or as JSON.
+//! `salinan log show` and `salinan log query`: entries as a table, as CSV or as JSON.
 
 use std::fmt;
 use std::io::Write as _;
 
 use clap::ValueEnum;
-use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::{Place, open, time, unreadable};
+use super::ask::{Asker, Common};
+use super::reads::read_word;
+use super::row::text as cell;
+use super::sheet::{Format, Row, Sheet, plain};
+use super::when::Zone;
+use super::{Place, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::{Party, ReleaseId, Wilayah};
 use crate::ledger::entry::Entry;
-use crate::ledger::{Query, Record};
+use crate::ledger::{Entries, Query, Record};
 
 /// Entries fetched at a time.
 const PAGE: u64 = 256;
+/// No ledger grows so large. What is asked is recorded, and a number of a person must not be.
+const INDEX_MAX: u64 = 10_000_000_000_000;
 
 #[derive(Debug, clap::Args)]
 pub struct Show {
@@ -26,6 +33,8 @@ pub struct Show {
     what: String,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
+    #[command(flatten)]
+    asker: Asker,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -40,7 +49,7 @@ enum OutcomeWord {
 #[derive(Debug, clap::Args)]
 pub struct Find {
     #[command(flatten)]
-    place: Place,
+    common: Common,
     /// Entries of this type, such as `release.intent`
     #[arg(long = "type", value_name = "TYPE", value_parser = read_kind)]
     kind: Option<String>,
@@ -56,27 +65,82 @@ pub struct Find {
     /// Ends of this kind
     #[arg(long, value_enum)]
     outcome: Option<OutcomeWord>,
-    /// From this moment on
-    #[arg(long, value_name = "RFC3339")]
-    from: Option<Timestamp>,
-    /// Before this moment
-    #[arg(long, value_name = "RFC3339")]
-    until: Option<Timestamp>,
     /// At most this many
     #[arg(long, default_value_t = 100, value_name = "N")]
     limit: u64,
-    #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
+}
+
+/// An entry in a line: its own bytes stand in the last cell of the CSV.
+#[derive(Debug, Serialize)]
+pub struct EntryRow {
+    index: u64,
+    time: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    release: Option<ReleaseId>,
+    party: Option<String>,
+    wilayah: Option<String>,
+    outcome: Option<&'static str>,
+    code: Option<String>,
+    leaf: String,
+}
+
+impl EntryRow {
+    pub fn of(record: Record, zone: Zone) -> Self {
+        let card = record.entry.card(record.stamp.ts_ms);
+        Self {
+            index: record.index,
+            time: zone.show(record.stamp.ts_ms),
+            kind: card.kind,
+            release: record.entry.release(),
+            party: card.party,
+            wilayah: card.wilayah,
+            outcome: card.outcome,
+            code: card.code,
+            leaf: record.leaf,
+        }
+    }
+}
+
+impl Row for EntryRow {
+    const COLUMNS: &'static [&'static str] =
+        &["index", "time", "type", "release", "party", "wilayah", "outcome", "code", "entry"];
+    const HEADS: &'static [&'static str] =
+        &["index", "time", "type", "release", "party", "wilayah", "outcome", "code"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.index.to_string(),
+            self.time.clone(),
+            self.kind.to_owned(),
+            cell(self.release),
+            cell(self.party.as_ref()),
+            cell(self.wilayah.as_ref()),
+            cell(self.outcome),
+            cell(self.code.as_ref()),
+            self.leaf.clone(),
+        ]
+    }
+
+    fn shown(&self) -> Vec<String> {
+        let mut cells: Vec<String> = self.cells().iter().map(|cell| plain(cell)).collect();
+        cells.pop();
+        cells
+    }
 }
 
 pub fn show(args: &Show) -> Outcome {
-    let mut reader = open(&args.place)?;
-    let found = if let Ok(index) = args.what.parse::<u64>() {
-        reader.at(index).map(|record| record.into_iter().collect())
-    } else if let Ok(release) = args.what.parse::<ReleaseId>() {
-        reader.find(&Query { release: Some(release), ..Query::default() }, 0, PAGE)
-    } else {
-        return Err(Failure::new("neither an index nor a release's id was given"));
+    let index = args.what.parse::<u64>().ok().filter(|index| *index < INDEX_MAX);
+    let release = args.what.parse::<ReleaseId>().ok();
+    let name = match (index, release) {
+        (Some(_), _) => "index",
+        (None, Some(_)) => "release",
+        (None, None) => return Err(Failure::new("neither an index nor a release's id was given")),
+    };
+    let (mut reader, _) = args.asker.open(&args.place, "show", &[(name, args.what.clone())])?;
+    let found = match index {
+        Some(index) => reader.at(index).map(|record| record.into_iter().collect()),
+        None => reader.find(&Query { release, ..Query::default() }, 0, PAGE),
     };
     let records: Vec<Record> = found.map_err(|error| unreadable(&args.place, error))?;
     if records.is_empty() {
@@ -100,57 +164,47 @@ pub fn show(args: &Show) -> Outcome {
 }
 
 pub fn query(args: &Find) -> Outcome {
+    let common = &args.common;
+    let outcome =
+        args.outcome.and_then(|word| word.to_possible_value()).map(|word| word.get_name().to_owned());
+    let given = [
+        ("type", args.kind.clone()),
+        ("party", args.party.as_ref().map(ToString::to_string)),
+        ("wilayah", args.wilayah.map(|wilayah| wilayah.to_string())),
+        ("release", args.release.map(|release| release.to_string())),
+        ("outcome", outcome.clone()),
+    ];
+    let parameters = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let mut question = common.begin("query", parameters)?;
     let query = Query {
         kind: args.kind.clone(),
         release: args.release,
         party: args.party.clone(),
         wilayah: args.wilayah,
-        area: None,
-        outcome: args
-            .outcome
-            .and_then(|word| word.to_possible_value())
-            .map(|word| word.get_name().to_owned()),
-        from_ms: args.from.map(unix_ms),
-        until_ms: args.until.map(unix_ms),
+        outcome,
+        ..common.query()
     };
-    let mut reader = open(&args.place)?;
+    let mut found = Entries::of([query]);
+    let mut sheet = match common.format {
+        // A line is an entry, so that its own bytes can be cut out.
+        Format::Json => None,
+        format => Some(Sheet::begin::<EntryRow>(format, &question.asked())?),
+    };
     let mut out = anstream::stdout();
-    let mut table =
-        print::table(&["index", "time", "type", "release", "party", "wilayah", "outcome", "code"]);
-    let (mut from, mut left) = (0, args.limit);
-    loop {
-        let count = left.min(PAGE);
-        let page = reader.find(&query, from, count).map_err(|error| unreadable(&args.place, error))?;
-        for record in &page {
-            match args.format {
-                OutputFormat::Json => writeln!(out, "{}", record_json(record))?,
-                OutputFormat::Table => drop(table.add_row(row(record))),
-            }
-            from = record.index + 1;
-            left -= 1;
-        }
-        if left == 0 || (page.len() as u64) < count {
-            break;
+    for _ in 0..args.limit {
+        let Some(record) = question.next(&mut found)? else { break };
+        match &mut sheet {
+            None => writeln!(out, "{}", record_json(&record))?,
+            Some(sheet) => sheet.add(&EntryRow::of(record, common.period.zone))?,
         }
     }
-    if args.format == OutputFormat::Table {
-        writeln!(out, "{table}")?;
+    if let Some(sheet) = sheet {
+        sheet.end(&[])?;
+    }
+    if question.next(&mut found)?.is_some() {
+        writeln!(anstream::stderr(), "there are more: --limit N shows more than {}", args.limit)?;
     }
     Ok(Answer::Yes)
-}
-
-fn row(record: &Record) -> [String; 8] {
-    let card = record.entry.card(record.stamp.ts_ms);
-    [
-        record.index.to_string(),
-        time(record.stamp.ts_ms),
-        card.kind.to_owned(),
-        record.entry.release().map(|release| release.to_string()).unwrap_or_default(),
-        plain(&card.party.unwrap_or_default()),
-        card.wilayah.unwrap_or_default(),
-        card.outcome.unwrap_or_default().to_owned(),
-        plain(&card.code.unwrap_or_default()),
-    ]
 }
 
 /// The leaf stands in it byte for byte.
@@ -219,23 +273,6 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Text that came with a token must not command the reader's terminal.
-fn plain(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut plain, c| {
-        if c.is_control() {
-            plain.extend(c.escape_default());
-        } else {
-            plain.push(c);
-        }
-        plain
-    })
-}
-
-/// Moments before 1970 are all alike to a ledger.
-fn unix_ms(time: Timestamp) -> u64 {
-    u64::try_from(time.as_millisecond()).unwrap_or(0)
-}
-
 fn read_kind(text: &str) -> Result<String, String> {
     if Entry::KINDS.contains(&text) {
         Ok(text.to_owned())
@@ -244,9 +281,9 @@ fn read_kind(text: &str) -> Result<String, String> {
     }
 }
 
-fn read_party(text: &str) -> Result<Party, String> {
+pub fn read_party(text: &str) -> Result<Party, String> {
     let party = text.rsplit_once('/').and_then(|(election, number)| {
-        Some(Party { election: election.to_owned(), number: number.parse().ok()? })
+        Some(Party { election: read_word(election).ok()?, number: number.parse().ok()? })
     });
     party.ok_or_else(|| "a party is ELECTION/NUMBER, such as pemilu-2024/7".to_owned())
 }
@@ -286,10 +323,5 @@ mod tests {
         for (json, expected) in cases {
             assert_eq!(text(&serde_json::from_str(json).unwrap()), expected, "{json}");
         }
-    }
-
-    #[test]
-    fn control_characters_are_shown_and_not_obeyed() {
-        assert_eq!(plain("a\u{1b}[2Jb\nc \u{e9}"), "a\\u{1b}[2Jb\\nc \u{e9}");
     }
 }
