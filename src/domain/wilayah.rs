@@ -179,6 +179,11 @@ impl Tps {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+
+    /// The station that a row's own code names, plain or dotted; `None`: it names none.
+    pub fn of_code(code: &[u8]) -> Option<Self> {
+        Digits::read(code).ok().filter(|digits| usize::from(digits.len) == DIGITS_MAX).map(Self)
+    }
 }
 
 impl FromStr for Tps {

@@ -35,15 +35,22 @@ pub struct Coverage {
 
 impl Coverage {
     pub fn of(codes: &BTreeSet<Tps>, unread: u64) -> Self {
+        Self::of_sorted(codes.iter().copied(), unread)
+    }
+
+    /// Of codes that ascend, each once.
+    pub(super) fn of_sorted(codes: impl Iterator<Item = Tps>, unread: u64) -> Self {
         let mut hasher = Hasher::default();
         let mut ranges = Ranges::default();
+        let mut count = 0;
         for code in codes {
+            count += 1;
             hasher.update(code.as_str().as_bytes());
             hasher.update(b"\n");
             let (desa, number) = code.as_str().split_at(DESA_DIGITS);
             ranges.add(desa, number.parse().unwrap_or_default());
         }
-        Self { count: codes.len() as u64, sha256: hasher.digest(), ranges: ranges.end(), unread }
+        Self { count, sha256: hasher.digest(), ranges: ranges.end(), unread }
     }
 
     /// Whether a TPS whose code begins so is among them: any of an area, or the TPS of that code. `None`: it does not say.

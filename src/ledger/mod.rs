@@ -16,6 +16,7 @@ mod book;
 mod ceilings;
 pub mod checkpoint;
 pub mod coverage;
+mod covered;
 pub mod entry;
 mod error;
 mod evidence;
@@ -55,6 +56,7 @@ use tokio::sync::oneshot;
 
 pub use audit::{Account, End, Entries, How};
 pub use coverage::Coverage;
+pub use covered::Covered;
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use evidence::{Ending, Evidence, Proved, Unproven};

@@ -220,6 +220,11 @@ impl OpenRelease {
         self.counts = counts;
     }
 
+    /// These TPS are what the rows handed over are of.
+    pub fn covered(&mut self, tps: Option<Coverage>) {
+        self.counts.tps = tps;
+    }
+
     /// Rows were read, and perhaps withheld, since the last ones were handed over.
     pub fn read(&mut self, rows_in: u64, rows_withheld: u64) {
         self.counts.rows_in = rows_in;

@@ -7,6 +7,7 @@ use super::cell::{Cell, begins_formula, write_cell};
 use super::error::{Problem, Stop};
 use super::ganda::Ganda;
 use super::mask::{Change, Seen, Shown};
+use super::stations::Stations;
 use super::stream::Window;
 use super::sweep::Sweeper;
 use super::{Tally, sweep};
@@ -28,6 +29,7 @@ pub(super) struct Cells {
     plain: Vec<u8>,
     pub ganda: Option<Ganda>,
     pub sweeper: Sweeper,
+    pub stations: Stations,
     delimiter: u8,
     /// Whether the row lies outside the area and is to be withheld.
     pub is_withheld: bool,
@@ -59,6 +61,7 @@ impl Cells {
             }
             accepted.clear();
             accepted.extend_from_slice(code);
+            self.stations.see(&accepted);
         }
         self.accepted = accepted;
         Ok(true)

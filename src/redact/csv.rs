@@ -16,6 +16,7 @@ use super::marks::Marks;
 use super::mask::Order;
 use super::rules::{self, Ease, Lookalikes, Rules};
 use super::splice::Splice;
+use super::stations::Stations;
 use super::stream::Window;
 
 pub(super) struct Csv {
@@ -60,6 +61,10 @@ impl Csv {
             cells: Cells::new(delimiter, plan, key),
             marks: Marks::default(),
         }
+    }
+
+    pub fn stations(&mut self) -> &mut Stations {
+        &mut self.cells.stations
     }
 
     pub fn unit(&mut self, window: Window<'_>, out: &mut Vec<u8>, tally: &mut Tally) -> Result<usize, Stop> {

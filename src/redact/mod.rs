@@ -22,7 +22,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::domain::{CopyKey, MaskPlan};
+use crate::domain::{CopyKey, MaskPlan, Tps};
 
 mod cell;
 mod cells;
@@ -50,6 +50,7 @@ mod segments;
 mod seq;
 mod slices;
 mod splice;
+mod stations;
 mod stream;
 mod sweep;
 mod values;
@@ -193,6 +194,17 @@ impl Redactor {
     /// of `kode_ganda` behind them where the plan does not name them, then what lies below each of them.
     pub fn fields(&self) -> Vec<(String, FieldTally)> {
         self.stream.fields()
+    }
+
+    /// From now on it is noted of which polling stations the records are, by the code of their area.
+    pub fn note_stations(&mut self) {
+        self.stream.stations().start();
+    }
+
+    /// The polling stations of records handed on since the last call, as they came, and how many records name none. To
+    /// be called now and then by who asked for them: until then they are held.
+    pub fn take_stations(&mut self) -> (Vec<Tps>, u64) {
+        self.stream.stations().take()
     }
 
     fn judge(&mut self, stopped: Stopped, out: &mut Redacted) -> RedactError {

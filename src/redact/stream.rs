@@ -17,6 +17,7 @@ use super::json::Json;
 use super::ndjson::Ndjson;
 use super::rules::Rules;
 use super::seq::{self, Seq};
+use super::stations::Stations;
 use super::{Limits, Tally};
 
 /// What a machine may look at for one unit.
@@ -121,6 +122,15 @@ impl Machine {
         }
     }
 
+    fn stations(&mut self) -> &mut Stations {
+        match self {
+            Self::Json(json) => &mut json.objects.work.values.stations,
+            Self::Ndjson(ndjson) => &mut ndjson.objects.work.values.stations,
+            Self::Seq(seq) => &mut seq.objects.work.values.stations,
+            Self::Csv(csv) => csv.stations(),
+        }
+    }
+
     /// Whether the text may end where all units taken so far end.
     fn finish(&self) -> Result<(), Problem> {
         match self {
@@ -169,6 +179,10 @@ impl Stream {
 
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    pub fn stations(&mut self) -> &mut Stations {
+        self.machine.stations()
     }
 
     pub fn fields(&self) -> Vec<(String, FieldTally)> {
@@ -266,6 +280,7 @@ impl Stream {
             match self.machine.unit(window, out, &mut self.tally) {
                 Ok(len) => {
                     self.machine.commit();
+                    self.machine.stations().commit(self.tally.rows_out - tally_before.rows_out);
                     at += len;
                     self.taken += len as u64;
                 }

@@ -7,6 +7,7 @@ use super::error::{Problem, Stop};
 use super::guess::Accepted;
 use super::mask::{Change, Seen, Shown};
 use super::scan::{self, Kind, Scanner, Value};
+use super::stations::Stations;
 use super::stream::{Utf8, Window};
 use super::sweep::Sweeper;
 
@@ -18,6 +19,7 @@ pub(super) struct Values {
     /// The last code found inside the area, as it stood between its quotes.
     pub accepted: Accepted,
     pub sweeper: Sweeper,
+    pub stations: Stations,
     plain: Vec<u8>,
     swept: Vec<u8>,
 }
@@ -29,20 +31,33 @@ impl Values {
 
     /// Whether the row's code lies inside the area.
     pub fn check_area(&mut self, window: Window<'_>, value: Value, within: &Wilayah) -> Result<bool, Stop> {
+        let mut stations = std::mem::take(&mut self.stations);
         let is_inside = match self.see(window, value) {
-            Seen::Null | Seen::Text(b"") | Seen::Bool(_) | Seen::Container => {
-                return Stop::bad(value.start, Problem::RowAreaMissing);
+            Seen::Null | Seen::Text(b"") | Seen::Bool(_) | Seen::Container => None,
+            Seen::Number(code) if !code.iter().all(u8::is_ascii_digit) => Some(false),
+            Seen::Text(code) | Seen::Number(code) => {
+                let is_inside = within.contains_code(code);
+                if is_inside {
+                    stations.see(code);
+                }
+                Some(is_inside)
             }
-            Seen::Text(code) => within.contains_code(code),
-            Seen::Number(code) => code.iter().all(u8::is_ascii_digit) && within.contains_code(code),
         };
-        if !is_inside {
-            return Ok(false);
+        self.stations = stations;
+        match is_inside {
+            None => Stop::bad(value.start, Problem::RowAreaMissing),
+            Some(false) => Ok(false),
+            Some(true) => {
+                // What stands otherwise is looked at in each record, also after one of this code.
+                self.accepted = match value.kind {
+                    Kind::Text { is_escaped: false } => {
+                        Accepted::new(&window.bytes[value.start + 1..value.end - 1])
+                    }
+                    _ => Accepted::default(),
+                };
+                Ok(true)
+            }
         }
-        if let Kind::Text { is_escaped: false } = value.kind {
-            self.accepted = Accepted::new(&window.bytes[value.start + 1..value.end - 1]);
-        }
-        Ok(true)
     }
 
     /// Puts what a value becomes into `fresh`; returns how many values were changed for it. Of an array each

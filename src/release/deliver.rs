@@ -25,7 +25,7 @@ use super::headers::{Named, Trailers, put_policy};
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ContentCoding, Format};
-use crate::ledger::{Completion, Counts, FieldCount, LedgerError, Outcome};
+use crate::ledger::{Completion, Counts, Covered, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
 use crate::redact::{EncodeError, Encoder, Redacted, Redactor};
 use crate::upstream::UpstreamError;
@@ -100,6 +100,7 @@ impl Copy {
         self.release.open.begun(self.format.media_type(), coding.map(ContentCoding::as_str));
         let delivery = Delivery {
             copy: self,
+            covered: Covered::default(),
             coding,
             trailers,
             sender,
@@ -162,6 +163,8 @@ fn head(
 
 struct Delivery {
     copy: Copy,
+    /// The TPS of the rows handed over.
+    covered: Covered,
     coding: Option<ContentCoding>,
     trailers: Option<Trailers>,
     sender: mpsc::Sender<Piece>,
@@ -190,6 +193,9 @@ impl Delivery {
             }
             Err(broken) => (Outcome::Aborted, Some(broken.code())),
         };
+        if outcome == Outcome::Complete {
+            cover(&mut self.covered, &mut self.copy.redactor);
+        }
         let mut open = self.copy.release.open;
         let id = open.id();
         let counts = counts(&self.copy.redactor);
@@ -199,6 +205,7 @@ impl Delivery {
             // the pieces handed on: the redactor may be ahead of them.
             Outcome::Aborted | Outcome::Failed => open.read(counts.rows_in, counts.rows_withheld),
         }
+        open.covered(self.covered.coverage());
         let completion = open.account(outcome, cause);
         let trailers = self.trailers.map(|trailers| trailers.end(completion.body_sha256));
         let Completion { rows_out: rows, bytes, coded_bytes, swept, unreadable, near_misses, .. } =
@@ -294,6 +301,7 @@ impl Delivery {
             Err(_) => return Err(Broken::Stalled { limit }),
         };
         let coded = encoder.code(&ready)?;
+        cover(&mut self.covered, &mut self.copy.redactor);
         let open = &mut self.copy.release.open;
         open.counted(counts(&self.copy.redactor));
         open.sent(ready.as_slice());
@@ -305,6 +313,12 @@ impl Delivery {
         place.send(Piece::Data(piece));
         Ok(())
     }
+}
+
+/// The rows redacted until now are handed over.
+fn cover(covered: &mut Covered, redactor: &mut Redactor) {
+    let (stations, unread) = redactor.take_stations();
+    covered.add(&stations, unread);
 }
 
 /// What the redactor has counted until now.

@@ -60,6 +60,7 @@ impl Release {
         let coding = Coding::read(answer.coding.as_deref())?;
         let plan = self.grant.plan(&answer.media_type);
         let mut redactor = Redactor::new(&plan, coding, &self.key, limits);
+        redactor.note_stations();
         let mut first = Redacted::new();
         while redactor.tally().rows_out == 0 {
             let Some(piece) = poll_fn(|context| body.poll_piece(context)).await else {

@@ -2,6 +2,7 @@
 //! server, acknowledged.
 
 use std::fs;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,7 +11,7 @@ use salinan::domain::Digest;
 use crate::support::client::{End, Reply, get};
 use crate::support::fixture::Form;
 use crate::support::proof::{Key, verify};
-use crate::support::stub::{self, chunk, chunked};
+use crate::support::stub::{self, Step, chunk, chunked};
 use crate::support::{Proxy, shown};
 
 fn field(digest: &Digest) -> String {
@@ -251,4 +252,36 @@ async fn the_parts_of_a_receipt_are_files_that_others_read() {
     proven.sort();
     assert_eq!(proven, ["release.complete", "release.intent"]);
     assert_eq!(fetched.run("split receipt.json --dir parts").0, 2, "nothing is written over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_says_of_which_polling_stations_the_rows_were_also_where_the_copy_broke_off() {
+    let proxy = Proxy::start().await;
+    let (client, token) = (proxy.client(), proxy.site.partai());
+    let station = |number: u32| format!("9901011001{number:03}");
+    for form in Form::ALL {
+        let rows = |numbers: &[u32]| {
+            let row = |(at, number): (usize, &u32)| form.row("WARGA", &station(*number), at == 0);
+            format!("{}{}", form.head(), numbers.iter().enumerate().map(row).collect::<String>())
+        };
+        proxy.source.answer(stub::whole(form.media_type(), rows(&[1, 1, 2, 3, 9, 2]) + form.tail()));
+        let reply = client.get(form.path(), &token).await;
+        assert_eq!((reply.status, reply.end), (200, End::Clean), "{form:?}");
+        let covered = proxy.closing(reply.header("release-id").unwrap()).await.tps.expect("looked at");
+        let ranges = vec![("9901011001".to_owned(), "1-3,9".to_owned())];
+        assert_eq!((covered.count, covered.unread, covered.ranges), (4, 0, Some(ranges)), "{form:?}");
+        let listed: String = [1, 2, 3, 9].map(|number| station(number) + "\n").concat();
+        assert_eq!(covered.sha256, Digest::of(listed.as_bytes()), "{form:?}");
+
+        let pause = Step::Pause(Duration::from_millis(300));
+        proxy.source.answer(vec![chunked(form.media_type()), chunk(rows(&[1, 2])), pause]);
+        let reply = client.get(form.path(), &token).await;
+        assert_eq!((reply.status, reply.end), (200, End::Cut), "{form:?}");
+        let closed = proxy.closing(reply.header("release-id").unwrap()).await;
+        let covered = closed.tps.clone().expect("looked at");
+        assert_eq!((closed.rows_out, covered.count), (2, 2), "{form:?}: {closed:?}");
+    }
+    proxy.source.answer(stub::whole("text/html", "<p>"));
+    let failed = client.get(Form::Csv.path(), &token).await;
+    assert_eq!(proxy.closing(failed.header("release-id").unwrap()).await.tps, None, "no copy was begun");
 }
