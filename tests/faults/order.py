@@ -5,7 +5,7 @@
 
 1. No byte of the body is written to the requester's connection before a sync of the intent has returned.
 2. No byte past a ceiling is, before a sync of its grant has.
-3. The last chunk is not, before a sync of the completion has.
+3. The end of the body, the last chunk or the frame with `END_STREAM`, is not, before a sync of the completion has.
 
 The requester takes the connection apart record by record (TLS), and so knows for every byte on the wire how much of the body
 it opens; the trace says when that byte was written. Entries are found in the pages that are written to the write-ahead
@@ -32,7 +32,9 @@ VOTERS = 130_000  # 19 MB as NDJSON: two ceilings are passed
 CALLS = "trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg"
 WRITES = ("write", "writev", "sendto", "sendmsg")
 PAGE = 4_200  # a page of the database is shown whole
-ENTRY = re.compile(r'"type":"release\.(intent|grant|complete)",.*?"release":"([0-9a-f-]{36})",(?:"intent":\d+,"ceiling_bytes":(\d+))?')
+ENTRY = re.compile(
+    r'"type":"release\.(intent|grant|complete)",.*?"release":"([0-9a-f-]{36})",(?:"intent":\d+,"ceiling_bytes":(\d+))?'
+)
 INTENT_CEILING = re.compile(r'"ceiling_bytes":(\d+)')
 
 
@@ -55,18 +57,106 @@ class Seen:
     """What the requester saw: for each TLS record where it begins on the wire, and after it how many bytes of the body are
     open, and whether the end of the body is."""
 
-    release: str
     port: int
     records: list
     bytes: int
 
 
-def fetch(demo):
-    """One copy over HTTP/1.1, record by record."""
+class Http1:
+    """HTTP/1.1: a head, then chunks."""
+
+    alpn = "http/1.1"
+
+    def request(self, host, path, bearer):
+        return f"GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {bearer}\r\n\r\n".encode()
+
+    def answers(self, new):
+        return b""
+
+    def is_ended(self, plain):
+        return plain.endswith(b"\r\n0\r\n\r\n")
+
+    def pieces(self, plain):
+        """Where a piece of the body begins, where its bytes do, how many they are, and whether it is the last."""
+        at = plain.index(b"\r\n\r\n") + 4
+        while True:
+            line = plain.index(b"\r\n", at)
+            size = int(plain[at:line], 16)
+            yield at, line + 2, size, size == 0
+            if size == 0:
+                return
+            at = line + 2 + size + 2
+
+
+class Http2:
+    """HTTP/2, as much as one request takes: a window that all of the copy fits, headers as they are, frames."""
+
+    alpn = "h2"
+    DATA, HEADERS, SETTINGS, WINDOW = 0, 1, 4, 8
+    END_STREAM, ACK, END_HEADERS = 1, 1, 4
+    WINDOW_BYTES = (1 << 31) - 1
+
+    def __init__(self):
+        self.seen = 0
+
+    def frame(self, kind, flags, stream, payload):
+        return len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") + payload
+
+    def request(self, host, path, bearer):
+        def literal(text):
+            # A length of up to 126 stands in one byte; a longer one goes on in sevens of bits (RFC 7541, section 5.1).
+            data, length = text.encode(), b""
+            rest = len(data) - 127
+            if rest < 0:
+                return bytes((len(data),)) + data
+            while rest >= 128:
+                length, rest = length + bytes((rest % 128 + 128,)), rest // 128
+            return b"\x7f" + length + bytes((rest,)) + data
+
+        fields = {":method": "GET", ":scheme": "https", ":authority": host, ":path": path, "authorization": bearer}
+        head = b"".join(b"\x10" + literal(name) + literal(value) for name, value in fields.items())
+        return (
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+            + self.frame(self.SETTINGS, 0, 0, (4).to_bytes(2, "big") + self.WINDOW_BYTES.to_bytes(4, "big"))
+            + self.frame(self.WINDOW, 0, 0, (self.WINDOW_BYTES - 65_535).to_bytes(4, "big"))
+            + self.frame(self.HEADERS, self.END_STREAM | self.END_HEADERS, 1, head)
+        )
+
+    def frames(self, plain, at=0):
+        while at + 9 <= len(plain):
+            size, kind, flags = int.from_bytes(plain[at : at + 3], "big"), plain[at + 3], plain[at + 4]
+            if at + 9 + size > len(plain):
+                return
+            yield at, kind, flags, size
+            at += 9 + size
+
+    def answers(self, plain):
+        """What the server wants to be told: that its settings were seen."""
+        answers = b""
+        for at, kind, flags, size in self.frames(plain, self.seen):
+            self.seen = at + 9 + size
+            if kind == self.SETTINGS and not flags & self.ACK:
+                answers += self.frame(self.SETTINGS, self.ACK, 0, b"")
+            self.ended = kind in (self.DATA, self.HEADERS) and bool(flags & self.END_STREAM)
+        return answers
+
+    def is_ended(self, _):
+        return self.seen > 0 and self.ended
+
+    def pieces(self, plain):
+        for at, kind, flags, size in self.frames(plain):
+            if kind in (self.DATA, self.HEADERS):
+                yield at, at + 9, size if kind == self.DATA else 0, bool(flags & self.END_STREAM)
+
+
+def fetch(demo, protocol):
+    """One copy, record by record."""
     host, port = demo.facts["address"].rsplit(":", 1)
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = ssl.create_default_context(cafile=demo.facts["ca"]).wrap_bio(incoming, outgoing, server_hostname=host)
-    wire, held, plain, opened = 0, b"", b"", []
+    context = ssl.create_default_context(cafile=demo.facts["ca"])
+    context.set_alpn_protocols([protocol.alpn])
+    tls = context.wrap_bio(incoming, outgoing, server_hostname=host)
+    wire, held, plain, opened = 0, b"", bytearray(), []
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         own_port = connection.getsockname()[1]
 
@@ -89,11 +179,10 @@ def fetch(demo):
             except ssl.SSLWantReadError:
                 connection.sendall(outgoing.read())
                 record()
-        connection.sendall(outgoing.read())
-        path = urlsplit(demo.facts["urls"]["ndjson"]).path
-        tls.write(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: {demo.bearer('partai_kabkota')}\r\n\r\n".encode())
-        connection.sendall(outgoing.read())
-        while not plain.endswith(b"\r\n0\r\n\r\n"):
+        require("the protocol is spoken", tls.selected_alpn_protocol() == protocol.alpn)
+        tls.write(protocol.request(host, urlsplit(demo.facts["urls"]["ndjson"]).path, demo.bearer("partai_kabkota")))
+        while not protocol.is_ended(plain):
+            connection.sendall(outgoing.read())
             begins = record()
             try:
                 while piece := tls.read(1 << 16):
@@ -101,36 +190,18 @@ def fetch(demo):
             except ssl.SSLWantReadError:
                 pass
             opened.append((begins, len(plain)))
-    head, _, body = plain.partition(b"\r\n\r\n")
-    release = re.search(rb"(?im)^release-id: (\S+)\r$", head + b"\r\n")[1].decode()
-    marks = body_marks(body)
-    records, before = [], len(head) + 4
+            if answers := protocol.answers(plain):
+                tls.write(answers)
+    pieces = list(protocol.pieces(plain))
+    records, at, total, ended = [], 0, 0, False
     for begins, length in opened:
-        records.append((begins, *progress(marks, length - before)))
-    return Seen(release, own_port, records, marks[-1][1])
-
-
-def body_marks(body):
-    """Chunk by chunk: where it begins in the stream and how much of the body is before it; the last chunk at the end."""
-    marks, at, total = [], 0, 0
-    while True:
-        line = body.index(b"\r\n", at)
-        size = int(body[at:line], 16)
-        marks.append((at, total, line + 2, size))
-        if size == 0:
-            return marks
-        at, total = line + 2 + size + 2, total + size
-
-
-def progress(marks, length):
-    """How much of the body, and whether its end, the first `length` bytes of the stream hold."""
-    open_bytes = 0
-    for begins, before, data, size in marks:
-        if length > data:
-            open_bytes = before + min(size, length - data)
-        if size == 0:
-            return open_bytes, length > begins
-    raise AssertionError
+        # Pieces that are whole, and of the next one what there is; the last counts with its first byte.
+        while at < len(pieces) and pieces[at][1] + pieces[at][2] <= length:
+            total, ended, at = total + pieces[at][2], ended or pieces[at][3], at + 1
+        part = max(0, length - pieces[at][1]) if at < len(pieces) else 0
+        begun = at < len(pieces) and pieces[at][3] and length > pieces[at][0]
+        records.append((begins, total + part, ended or begun))
+    return Seen(own_port, records, sum(size for _, _, size, _ in pieces))
 
 
 def read_trace(text):
@@ -153,21 +224,22 @@ def read_trace(text):
     return sorted(calls, key=lambda call: call.begun)
 
 
-def durable_at(calls, seen):
+def durable_at(calls):
     """Where each entry of the release became durable: when the first sync that began after its page was written had
     returned. Ceilings come with intent and grants."""
     found, waiting = [], []
-    known = set()
+    known, only = set(), None
     for call in sorted(calls, key=lambda call: call.returned):
         if not call.file.endswith("/ledger.sqlite-wal") or call.result < 0:
             continue
         if call.name == "pwrite64":
             for kind, release, ceiling in ENTRY.findall(call.text):
-                if release != seen.release or (kind, ceiling) in known:
+                if (kind, ceiling) in known:
                     continue
                 known.add((kind, ceiling))
+                require("there is one release", release == (only := only or release))
                 if kind == "intent":
-                    ceiling = INTENT_CEILING.search(call.text[call.text.index(seen.release) :])[1]
+                    ceiling = INTENT_CEILING.search(call.text[call.text.index(release) :])[1]
                 waiting.append((call.returned, kind, int(ceiling or 0)))
         elif call.name in ("fsync", "fdatasync"):
             found += [(call.returned, kind, ceiling) for written, kind, ceiling in waiting if written < call.begun]
@@ -177,7 +249,7 @@ def durable_at(calls, seen):
 
 def check(calls, seen):
     """Raises `Disorder`; gives how many writes were looked at."""
-    durable = durable_at(calls, seen)
+    durable = durable_at(calls)
     wire, looked_at, records = 0, 0, list(seen.records)
     opened, ended = 0, False
     for call in calls:
@@ -206,7 +278,7 @@ def is_sync(call):
 
 def doctored(calls, seen):
     """Traces of programs that do it wrong."""
-    durable = {kind: at for at, kind, _ in durable_at(calls, seen)}  # of grants the last
+    durable = {kind: at for at, kind, _ in durable_at(calls)}  # of grants the last
     to_requester = [call for call in calls if call.name in WRITES and f":{seen.port}]" in call.file and call.result > 0]
     last = max(call.returned for call in calls) + 1
 
@@ -229,37 +301,44 @@ def doctored(calls, seen):
 
 def main():
     (salinan,) = sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="salinan-") as folder:
-        trace = Path(folder) / "trace"
-        strace = ["strace", "-D", "-f", "-yy", "-s", str(PAGE), "-e", CALLS, "-e", "signal=none", "-o", str(trace)]
+    strace = ["strace", "-D", "-f", "-yy", "-s", str(PAGE), "-e", CALLS, "-e", "signal=none", "-o"]
+    try:
+        subprocess.run([*strace, "/dev/null", "true"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"  SKIPPED: the order of writes (strace is not there or may not watch: {error})")
+        return
+    for protocol in (Http1(), Http2()):
+        with tempfile.TemporaryDirectory(prefix="salinan-") as folder:
+            watch(salinan, Path(folder), strace, protocol)
+
+
+def watch(salinan, folder, strace, protocol):
+    trace = folder / "trace"
+    demo = Demo(salinan, folder, VOTERS, before=[*strace, str(trace)])
+    try:
+        seen = fetch(demo, protocol)
+    finally:
+        require("the demo ends with 0", demo.stop() == 0)
+    until = time.monotonic() + 30
+    while "+++ exited with 0 +++" not in trace.read_text(errors="replace"):
+        require("strace writes its last line", time.monotonic() < until)
+        time.sleep(0.05)
+    calls = read_trace(trace.read_text(errors="replace"))
+    grants = [ceiling for _, kind, ceiling in durable_at(calls) if kind == "grant"]
+    require(f"two ceilings are passed: {grants}", len(grants) >= 2 and seen.bytes > 16 << 20)
+    looked_at = check(calls, seen)
+    refused = []
+    for what, wrong in doctored(calls, seen):
         try:
-            subprocess.run([*strace, "true"], check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            print(f"  SKIPPED: the order of writes (strace is not there or may not watch: {error})")
-            return
-        demo = Demo(salinan, folder, VOTERS, before=strace)
-        try:
-            seen = fetch(demo)
-        finally:
-            require("the demo ends with 0", demo.stop() == 0)
-        while "+++ exited with 0 +++" not in trace.read_text(errors="replace"):
-            time.sleep(0.05)
-        calls = read_trace(trace.read_text(errors="replace"))
-        grants = [ceiling for _, kind, ceiling in durable_at(calls, seen) if kind == "grant"]
-        require(f"two ceilings are passed: {grants}", len(grants) >= 2 and seen.bytes > 16 << 20)
-        looked_at = check(calls, seen)
-        refused = []
-        for what, wrong in doctored(calls, seen):
-            try:
-                check(wrong, seen)
-            except Disorder as why:
-                refused.append(f"{what}: {why}")
-                continue
-            sys.exit(f"FAILED: a trace is accepted in which {what}")
-        print(f"  {looked_at} writes of {seen.bytes} bytes after their intent, {len(grants)} grants and completion")
-        print(f"  {len(refused)} doctored traces refused:")
-        for line in refused:
-            print(f"    {line}")
+            check(wrong, seen)
+        except Disorder as why:
+            refused.append(f"{what}: {why}")
+            continue
+        sys.exit(f"FAILED: a trace is accepted in which {what}")
+    print(f"  {protocol.alpn}: {looked_at} writes of {seen.bytes} bytes after intent, {len(grants)} grants and completion")
+    print(f"  {len(refused)} doctored traces refused:")
+    for line in refused:
+        print(f"    {line}")
 
 
 if __name__ == "__main__":
