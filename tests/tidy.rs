@@ -34,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "identity",
             "policy",
             "ledger",
+            "register",
             "upstream",
             "redact",
             "release",

@@ -18,9 +18,11 @@ use crate::admission::{AdmissionOptions, Rate};
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
 use crate::domain::Digest;
 use crate::identity::{KeySet, Verifier, VerifierOptions};
-use crate::ledger::{LedgerOptions, Signer};
+use crate::ledger::notice::PolicyLine;
+use crate::ledger::{InForce, LedgerOptions, Signer};
 use crate::policy::PolicySet;
 use crate::redact;
+use crate::register;
 use crate::release::MasterKey;
 use crate::server::{ServerOptions, server_config};
 use crate::telemetry::{TraceFormat, TraceLevel, TraceOptions};
@@ -88,7 +90,11 @@ fn read(
 
     let (listen, tls, server, stall_timeout) = server?;
     let (upstream, redaction) = source?;
-    let (ledger, master_key) = ledger?;
+    let (mut ledger, master_key) = ledger?;
+    let policy = policy?;
+    if let Some(in_force) = &mut ledger.in_force {
+        in_force.policies = policy_lines(&policy);
+    }
     Some(Config {
         digest: Digest([0; 32]),
         listen,
@@ -96,7 +102,7 @@ fn read(
         server,
         stall_timeout,
         verifier: verifier?,
-        policy: policy?,
+        policy,
         upstream,
         redaction,
         ledger,
@@ -257,7 +263,9 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         })
     });
     let master = load_file(keys, "master_key", folder, problems, pem::secret);
+    let register = in_force_register(keys, folder, problems);
     let append_deadline = wait(keys, "append_timeout_ms", problems);
+    let heartbeat = Duration::from_millis(number(keys, "heartbeat_ms", 1_000..=86_400_000, problems));
     let directory = directory?;
     if !directory.value.is_dir() {
         problems.push(
@@ -266,8 +274,35 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         );
         return None;
     }
-    let options = LedgerOptions { append_deadline, ..LedgerOptions::new(directory.value, signer?) };
+    let options = LedgerOptions::new(directory.value, signer?);
+    let options = LedgerOptions {
+        anchor: keys.text("anchor", problems).map_or(options.anchor, |text| folder.join(text.value)),
+        append_deadline,
+        heartbeat: Some(heartbeat),
+        in_force: Some(InForce { policies: Vec::new(), register: register? }),
+        ..options
+    };
     Some((options, MasterKey::new(&master?)))
+}
+
+/// Digest of the register, if one is named; `None` when it is named and cannot be used.
+#[expect(clippy::option_option, reason = "a register may be left out, and one that is wrong may not")]
+fn in_force_register(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Option<Digest>> {
+    let Some(_) = keys.get("register") else { return Some(None) };
+    let digest = load_file(keys, "register", folder, problems, |path| {
+        register::load(path).map(|register| register.digest()).map_err(|found| Unfit {
+            what: format!("{} cannot be used: {} problems", path.display(), found.len()),
+            help: "`salinan log due --register FILE` shows each of them",
+        })
+    });
+    digest.map(Some)
+}
+
+/// The policies for the record: name, the list's version and the file's digest.
+fn policy_lines(set: &PolicySet) -> Vec<PolicyLine> {
+    set.policies()
+        .map(|policy| (policy.name().to_owned(), policy.determination().version.clone(), policy.digest()))
+        .collect()
 }
 
 fn admission(keys: &Keys<'_>, problems: &mut Problems<'_>) -> AdmissionOptions {

@@ -64,7 +64,10 @@ pub(super) const LEDGER: &[Key] = &[
     Key { name: "directory", example: "\"ledger\"" },
     Key { name: "key", example: "\"ledger/ledger-key.pem\"" },
     Key { name: "master_key", example: "\"certs/master.key\"" },
+    Key { name: "anchor", example: "\"/mnt/other/ledger.anchor\"" },
+    Key { name: "register", example: "\"register.toml\"" },
     Key { name: "append_timeout_ms", example: "2000" },
+    Key { name: "heartbeat_ms", example: "300000" },
 ];
 
 pub(super) const ADMISSION: &[Key] = &[

@@ -3,17 +3,28 @@
 //! A book is opened on the truth on disk, after a start and after every failure of the store: head, signature,
 //! hashes and the newest entries must agree. What lies further back is for `log verify`.
 
-use super::checkpoint::Checkpoint;
+use std::collections::BTreeSet;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::entry::Entry;
 use super::error::LedgerError;
-use super::key::{Signer, Verifier};
+use super::key::Signer;
 use super::keys::Keys;
+use super::notice::Rotation;
+use super::stamper::Stamper;
 use super::tree::{TILE_WIDTH, Tree, leaf_hash};
-use crate::store::{Batch, Head, NewEntry, Reader, Store, StoreError};
+use crate::store::{Batch, Filter, Head, NewEntry, Reader, Store, StoreError};
+
+/// Ends of elections read at a time.
+const PAGE: u64 = 64;
 
 pub(super) struct Book {
     store: Box<dyn Store>,
     tree: Tree,
     signer: Signer,
+    keys: Keys,
+    /// Elections that are over.
+    over: BTreeSet<String>,
     checkpoint: String,
     /// The index of the first entry of the latest batch, stored or not.
     committing: u64,
@@ -22,15 +33,22 @@ pub(super) struct Book {
 impl Book {
     /// Opens on what the store holds, and refuses what does not agree with itself or with the anchor. The right to
     /// append is taken, and held until the next commit: what is read until then belongs to this head.
-    pub(super) fn open(
-        mut store: Box<dyn Store>,
-        signer: &Signer,
-        anchor: &str,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn open(store: Box<dyn Store>, signer: &Signer, anchor: &str) -> Result<Self, LedgerError> {
+        let mut book = Self::open_unanchored(store, signer)?;
+        check_anchor(&mut *book.store, book.tree.size(), anchor, &book.keys)?;
+        Ok(book)
+    }
+
+    /// As [`Book::open`], for who knows that the ledger is smaller than its anchor.
+    pub(super) fn open_unanchored(mut store: Box<dyn Store>, signer: &Signer) -> Result<Self, LedgerError> {
         let head = store.begin()?;
-        let tree = check_edge(&mut *store, &head, &signer.verifier())?;
-        check_anchor(&mut *store, head.size, anchor, &Keys::of(signer.verifier()))?;
-        Ok(Self { store, tree, signer: signer.clone(), checkpoint: head.checkpoint, committing: 0 })
+        let keys = Keys::read(&mut *store)?;
+        check_signer(&head, &keys, signer)?;
+        let tree = check_edge(&mut *store, &head, &keys)?;
+        let (signer, checkpoint) = (signer.clone(), head.checkpoint);
+        let mut book = Self { store, tree, signer, keys, over: BTreeSet::new(), checkpoint, committing: 0 };
+        book.learn_ends(0)?;
+        Ok(book)
     }
 
     /// A book over a store without entries.
@@ -39,6 +57,8 @@ impl Book {
             store,
             tree: Tree::default(),
             signer: signer.clone(),
+            keys: Keys::of(signer.verifier()),
+            over: BTreeSet::new(),
             checkpoint: String::new(),
             committing: 0,
         }
@@ -57,20 +77,28 @@ impl Book {
         Checkpoint { size: self.tree.size(), root: self.tree.root() }
     }
 
+    /// The keys that have signed this ledger.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Whether no copy of this election's lists is opened any more.
+    pub(super) fn is_over(&self, election: &str) -> bool {
+        self.over.contains(election)
+    }
+
     pub(super) fn store(&mut self) -> &mut dyn Store {
         &mut *self.store
     }
 
     /// Takes the right to append. The batch is gathered afterwards, since this may wait. What others have appended
-    /// to a shared store meanwhile is built upon when it is signed and grew from what we know.
+    /// meanwhile, be it other replicas or an operator by hand, is built upon when it is signed and grew from what we
+    /// know.
     pub(super) fn begin(&mut self) -> Result<(), LedgerError> {
         let head = self.store.begin()?;
         let known = self.head();
         if (head.size, head.root) == (known.size, known.root) {
             return Ok(());
-        }
-        if !self.store.is_shared() {
-            return Err(StoreError::HeadMoved { expected: known.size, found: head.size }.into());
         }
         let store = &mut *self.store;
         if head.size < known.size {
@@ -80,14 +108,53 @@ impl Book {
         if before.is_none_or(|before| before.root() != known.root) {
             return Err(LedgerError::Forked { size: known.size });
         }
-        self.tree = signed_tree(store, &head, &self.signer.verifier())?;
+        self.keys.learn(store, known.size)?;
+        check_signer(&head, &self.keys, &self.signer)?;
+        self.tree = signed_tree(store, &head, &self.keys)?;
         self.checkpoint = head.checkpoint;
-        Ok(())
+        self.learn_ends(known.size)
+    }
+
+    /// Takes the ends of elections from index `from` on.
+    fn learn_ends(&mut self, mut from: u64) -> Result<(), LedgerError> {
+        let filter = Filter { kind: Some("log.freeze".to_owned()), ..Filter::default() };
+        loop {
+            let page = self.store.find(&filter, from, PAGE)?;
+            for stored in &page {
+                let Ok((_, Entry::Freeze(freeze))) = Entry::read(&stored.leaf) else {
+                    return Err(LedgerError::EntryChanged { index: stored.index });
+                };
+                self.over.insert(freeze.election);
+                from = stored.index + 1;
+            }
+            if (page.len() as u64) < PAGE {
+                return Ok(());
+            }
+        }
     }
 
     /// Stores the entries with a newly signed checkpoint and returns the index of the first. Durable when it
     /// returns `Ok`; after an error the book must be dropped and opened anew.
     pub(super) fn commit(&mut self, entries: &[NewEntry]) -> Result<u64, StoreError> {
+        let signer = self.signer.clone();
+        self.commit_by(entries, &[&signer])
+    }
+
+    /// Hands the ledger over to another key: the entry that says so, and a checkpoint that both have signed. The right
+    /// to append is held.
+    pub(super) fn rotate(&mut self, new: &Signer, stamper: &Stamper) -> Result<u64, LedgerError> {
+        let old = self.signer.clone();
+        let rotation = Rotation::sign(&old, new, &self.head());
+        let index = self.tree.size();
+        if !self.keys.rotate(index, &rotation) {
+            return Err(LedgerError::KeyReplaced);
+        }
+        let entry = stamper.write(&Entry::Rotate(Box::new(rotation)))?;
+        self.signer = new.clone();
+        Ok(self.commit_by(&[entry], &[&old, new])?)
+    }
+
+    fn commit_by(&mut self, entries: &[NewEntry], signers: &[&Signer]) -> Result<u64, StoreError> {
         let first = self.tree.size();
         self.committing = first;
         let mut tiles = Vec::new();
@@ -95,7 +162,7 @@ impl Book {
             self.tree.push(leaf_hash(&entry.leaf), &mut tiles);
         }
         tiles.extend(self.tree.edges());
-        let checkpoint = self.head().sign(&self.signer);
+        let checkpoint = self.head().sign_by(signers);
         let head = Head { size: self.tree.size(), root: self.tree.root(), checkpoint };
         self.store.commit(&Batch { first, entries, tiles: &tiles, head: &head })?;
         self.checkpoint = head.checkpoint;
@@ -121,10 +188,23 @@ impl Book {
     }
 }
 
+/// Who signs must be who signs now.
+fn check_signer(head: &Head, keys: &Keys, signer: &Signer) -> Result<(), LedgerError> {
+    let own = signer.verifier();
+    if keys.current() == Some(&own) {
+        return Ok(());
+    }
+    if keys.iter().any(|known| *known == own) {
+        return Err(LedgerError::KeyReplaced);
+    }
+    Checkpoint::open(&head.checkpoint, &own)?;
+    Err(CheckpointError::Unsigned.into())
+}
+
 /// The tree of the head, when signature, root and hashes agree.
-fn signed_tree(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result<Tree, LedgerError> {
+fn signed_tree(store: &mut dyn Store, head: &Head, keys: &Keys) -> Result<Tree, LedgerError> {
     let size = head.size;
-    let signed = Checkpoint::open(&head.checkpoint, verifier)?;
+    let signed = keys.open(&head.checkpoint)?;
     let tree = Tree::from_tiles(size, |level, index| store.tile(level, index))?;
     let tree = tree.ok_or(LedgerError::Root { size })?;
     if signed != (Checkpoint { size, root: tree.root() }) || head.root != signed.root {
@@ -134,9 +214,9 @@ fn signed_tree(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Resul
 }
 
 /// The tree of the head, when its newest entries agree too.
-fn check_edge(store: &mut dyn Store, head: &Head, verifier: &Verifier) -> Result<Tree, LedgerError> {
+fn check_edge(store: &mut dyn Store, head: &Head, keys: &Keys) -> Result<Tree, LedgerError> {
     let size = head.size;
-    let tree = signed_tree(store, head, verifier)?;
+    let tree = signed_tree(store, head, keys)?;
     let tile = size.saturating_sub(1) / TILE_WIDTH;
     let hashes = store.tile(0, tile)?.unwrap_or_default();
     let mut entries = store.entries(tile * TILE_WIDTH, TILE_WIDTH)?.into_iter();

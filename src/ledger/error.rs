@@ -27,6 +27,8 @@ pub enum LedgerError {
     OpenAlready,
     #[error("another replica closed the release, since this one had fallen silent")]
     ClosedByOther,
+    #[error("the election is over, and no copy of its lists is opened any more")]
+    ElectionOver,
     #[error("no random numbers could be had")]
     Random,
     #[error("the entry cannot be written")]
@@ -54,6 +56,12 @@ pub enum LedgerError {
     Forked { size: u64 },
     #[error("entry {index} cannot be read")]
     Unreadable { index: u64, source: EntryError },
+    #[error("the key was replaced by another; the ledger's `key.rotate` says by which")]
+    KeyReplaced,
+    #[error("nothing was lost: the anchor says {anchored} entries and the ledger has {size}")]
+    NothingLost { anchored: u64, size: u64 },
+    #[error("the anchor says {anchored} entries, and not the {stated} that were stated")]
+    LossMisstated { anchored: u64, stated: u64 },
     #[error("the ledger's anchor is wrong")]
     Anchor(#[source] CheckpointError),
 }
@@ -64,6 +72,7 @@ impl LedgerError {
         match self {
             Self::QueueFull | Self::Deadline => "ledger_busy",
             Self::Entry(_) | Self::OpenAlready => "ledger_entry",
+            Self::ElectionOver => "election_over",
             Self::NotWritable
             | Self::Store(_)
             | Self::ShutDown
@@ -80,6 +89,9 @@ impl LedgerError {
             | Self::RolledBack { .. }
             | Self::Forked { .. }
             | Self::Unreadable { .. }
+            | Self::KeyReplaced
+            | Self::NothingLost { .. }
+            | Self::LossMisstated { .. }
             | Self::Anchor(_) => "ledger_unavailable",
         }
     }

@@ -5,8 +5,14 @@
 //! key's signature too.
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use super::entry::Entry;
+use super::error::LedgerError;
 use super::key::Verifier;
 use super::notice::Rotation;
+use crate::store::{Filter, Reader};
+
+/// Handovers read at a time.
+const PAGE: u64 = 64;
 
 /// Each with the smallest size that it signs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +21,41 @@ pub struct Keys(Vec<(u64, Verifier)>);
 impl Keys {
     pub fn of(genesis: Verifier) -> Self {
         Self(vec![(0, genesis)])
+    }
+
+    /// All keys that the entries of a store name.
+    pub(super) fn read(store: &mut (impl Reader + ?Sized)) -> Result<Self, LedgerError> {
+        let first = store.entries(0, 1)?.pop().filter(|entry| entry.index == 0);
+        let first = first.and_then(|entry| Entry::read(&entry.leaf).ok());
+        let Some((_, Entry::Genesis(genesis))) = first else {
+            return Err(LedgerError::EntryChanged { index: 0 });
+        };
+        let vkey = genesis.vkeys.first().and_then(|vkey| vkey.parse().ok());
+        let mut keys = Self::of(vkey.ok_or(LedgerError::EntryChanged { index: 0 })?);
+        keys.learn(store, 1)?;
+        Ok(keys)
+    }
+
+    /// Takes the keys of entries from index `from` on.
+    pub(super) fn learn(
+        &mut self,
+        store: &mut (impl Reader + ?Sized),
+        mut from: u64,
+    ) -> Result<(), LedgerError> {
+        let filter = Filter { kind: Some("key.rotate".to_owned()), ..Filter::default() };
+        loop {
+            let page = store.find(&filter, from, PAGE)?;
+            for stored in &page {
+                let index = stored.index;
+                match Entry::read(&stored.leaf) {
+                    Ok((_, Entry::Rotate(rotation))) if self.rotate(index, &rotation) => from = index + 1,
+                    _ => return Err(LedgerError::EntryChanged { index }),
+                }
+            }
+            if (page.len() as u64) < PAGE {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes the key that the entry at `index` hands over to. `false`: the entry does not prove that both agreed.

@@ -12,6 +12,8 @@
 pub mod anchor;
 mod audit;
 mod book;
+mod boot;
+pub mod by_hand;
 #[cfg(test)]
 mod ceilings;
 pub mod checkpoint;
@@ -27,9 +29,13 @@ pub mod key;
 pub mod keys;
 pub mod leaf;
 pub mod notice;
+#[cfg(test)]
+mod operated;
 pub mod proof;
+mod queue;
 mod reader;
 mod receipt;
+mod reconcile;
 mod release;
 pub mod spool;
 mod stamper;
@@ -55,23 +61,27 @@ use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::sync::oneshot;
 
 pub use audit::{Account, End, Entries, How};
+pub use boot::InForce;
+pub use by_hand::ByHand;
 pub use coverage::Coverage;
 pub use covered::Covered;
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use evidence::{Ending, Evidence, Proved, Unproven};
 pub use key::{Signer, Verifier};
+pub use notice::AuditRead;
 pub use reader::{LedgerReader, Query, Record};
 pub use receipt::{Proven, RECEIPT_BYTES_MAX, Receipt, ReceiptError};
 pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
 
 use anchor::Anchor;
 use book::Book;
-use entry::{Cause, Genesis, Started};
+use entry::Genesis;
+use queue::{Append, Gauge, Message, Needs, Then};
 use stamper::Stamper;
-use writer::{Append, Gauge, Message, Needs, Then, Writer};
+use writer::Writer;
 
-use crate::domain::{Clock, Digest, Random, ReleaseId};
+use crate::domain::{Clock, Random, ReleaseId};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Head, NewEntry, Place, StoreError};
 
@@ -105,6 +115,10 @@ pub struct LedgerOptions {
     pub queue_entries_max: usize,
     /// Bytes of entries that may wait; closing entries are let in beyond it.
     pub queue_bytes_max: usize,
+    /// Entries are not further apart than this while the process runs; none: there is no heartbeat.
+    pub heartbeat: Option<Duration>,
+    /// Policies and register that are in force, so that changes are entered; none: nobody says.
+    pub in_force: Option<InForce>,
 }
 
 impl LedgerOptions {
@@ -119,6 +133,8 @@ impl LedgerOptions {
             append_deadline: Duration::from_secs(2),
             queue_entries_max: 8_192,
             queue_bytes_max: 16 << 20,
+            heartbeat: None,
+            in_force: None,
         }
     }
 }
@@ -230,7 +246,7 @@ impl Ledger {
             let mut book = Book::open(store, &options.signer, &anchor)?;
             spool::make(&options.directory);
             let (files, reads): (Vec<_>, Vec<_>) = spool::waiting(&options.directory).into_iter().unzip();
-            begin_boot(&mut book, &stamper, start, reads)?;
+            boot::begin(&mut book, &stamper, start, options.in_force.as_ref(), reads)?;
             spool::take_away(files);
             Ok::<_, LedgerError>((book, is_shared))
         };
@@ -248,7 +264,10 @@ impl Ledger {
         let gauge = Arc::new(Gauge::default());
         gauge.is_writable.store(true, Ordering::Release);
         if is_shared {
-            beat(sender.downgrade()).map_err(file_error)?;
+            remind(sender.downgrade(), BEAT_INTERVAL, || Message::Beat).map_err(file_error)?;
+        }
+        if let Some(interval) = options.heartbeat {
+            remind(sender.downgrade(), interval / 2, || Message::Heartbeat).map_err(file_error)?;
         }
         spool::watch(options.directory.clone(), sender.downgrade(), Arc::clone(&stamper), Arc::clone(&gauge))
             .map_err(file_error)?;
@@ -261,6 +280,8 @@ impl Ledger {
             stamper: Arc::clone(&stamper),
             gauge: Arc::clone(&gauge),
             live: HashSet::new(),
+            heartbeat: options.heartbeat,
+            stored_ms: stamper.clock.unix_ms(),
         };
         let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
             let _lock = lock;
@@ -287,6 +308,7 @@ impl Ledger {
         let shared = &*self.0;
         self.check_room()?;
         let (id, ceiling) = (intent.release, intent.ceiling_bytes.unwrap_or_default());
+        let needs = Needs::Election(intent.determination.election.clone());
         let entry = shared.stamper.write(&Entry::Intent(Box::new(intent)))?;
         let place = reserve(&shared.queue)?;
         let end_place = reserve(&shared.queue)?;
@@ -294,7 +316,7 @@ impl Ledger {
         let queue = shared.queue.clone();
         let release = OpenRelease::new(id, ceiling, queue, end_place, stamper, gauge, shared.append_deadline);
         let (taker, answer) = oneshot::channel();
-        self.send(place, entry, Then::HandOver(Box::new(release), taker));
+        self.send(place, entry, needs, Then::HandOver(Box::new(release), taker));
         release::wait(answer, shared.append_deadline).await.map(|release| release.deliver())
     }
 
@@ -302,7 +324,7 @@ impl Ledger {
     pub fn refuse(&self, refusal: Refusal) -> bool {
         let queued = self.check_room().and_then(|()| {
             let entry = self.0.stamper.write(&Entry::Refused(Box::new(refusal)))?;
-            self.send(reserve(&self.0.queue)?, entry, Then::Nothing);
+            self.send(reserve(&self.0.queue)?, entry, Needs::Nothing, Then::Nothing);
             Ok(())
         });
         if queued.is_err() {
@@ -314,9 +336,13 @@ impl Ledger {
     /// Records what a recipient says it holds; durable when it returns, with the entry's index.
     pub async fn acknowledge(&self, ack: Ack) -> Result<u64, LedgerError> {
         self.check_room()?;
-        let entry = self.0.stamper.write(&Entry::Ack(Box::new(ack)))?;
+        self.enter(&Entry::Ack(Box::new(ack))).await
+    }
+
+    async fn enter(&self, entry: &Entry) -> Result<u64, LedgerError> {
+        let entry = self.0.stamper.write(entry)?;
         let (told, answer) = oneshot::channel();
-        self.send(reserve(&self.0.queue)?, entry, Then::Tell(told));
+        self.send(reserve(&self.0.queue)?, entry, Needs::Nothing, Then::Tell(told));
         release::wait(answer, self.0.append_deadline).await
     }
 
@@ -373,8 +399,8 @@ impl Ledger {
         Ok(())
     }
 
-    fn send(&self, place: OwnedPermit<Message>, entry: NewEntry, then: Then) {
-        self.0.gauge.send(place, Append { entry, needs: Needs::Nothing, then });
+    fn send(&self, place: OwnedPermit<Message>, entry: NewEntry, needs: Needs, then: Then) {
+        self.0.gauge.send(place, Append { entry, needs, then });
     }
 }
 
@@ -391,17 +417,17 @@ fn reserve(queue: &mpsc::Sender<Message>) -> Result<OwnedPermit<Message>, Ledger
     })
 }
 
-/// Reminds the writer to tell other replicas that we live, until nobody queues any more.
-fn beat(queue: mpsc::WeakSender<Message>) -> io::Result<()> {
-    let beat = move || {
+/// Reminds the writer of something now and then, until nobody queues any more.
+fn remind(queue: mpsc::WeakSender<Message>, every: Duration, message: fn() -> Message) -> io::Result<()> {
+    let remind = move || {
         loop {
-            thread::sleep(BEAT_INTERVAL);
+            thread::sleep(every);
             let Some(queue) = queue.upgrade() else { return };
             // A queue without room is one that the writer takes from, or cannot.
-            let _ = queue.try_send(Message::Beat);
+            let _ = queue.try_send(message());
         }
     };
-    thread::Builder::new().name("ledger-beat".to_owned()).spawn(beat).map(drop)
+    thread::Builder::new().name("ledger-beat".to_owned()).spawn(remind).map(drop)
 }
 
 /// One process at a time; the lock goes with the file.
@@ -419,26 +445,4 @@ fn lock(directory: &Path) -> Result<File, LedgerError> {
         }
     }
     Err(LedgerError::Held { directory: directory.to_owned() })
-}
-
-/// Appends what a process says first, closes what the one before it left open, and enters the reads that wait.
-fn begin_boot(
-    book: &mut Book,
-    stamper: &Stamper,
-    start: ReplicaStart,
-    reads: Vec<notice::AuditRead>,
-) -> Result<(), LedgerError> {
-    let found = book.head();
-    let index = found.size.saturating_sub(1);
-    let last = book.store().entries(index, 1)?.pop().ok_or(LedgerError::EntryChanged { index })?;
-    let (before, _) = Entry::read(&last.leaf)?;
-    let started =
-        Started { start, head_size: found.size, head_root: Digest(found.root), previous_boot: before.boot };
-    let mut entries = vec![stamper.write(&Entry::ReplicaStart(started))?];
-    entries.extend(writer::reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
-    for read in reads {
-        entries.push(stamper.write(&Entry::AuditRead(Box::new(read)))?);
-    }
-    book.commit(&entries)?;
-    Ok(())
 }

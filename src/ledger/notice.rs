@@ -6,9 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
-#[cfg(test)]
-use super::key::Signer;
-use super::key::Verifier;
+use super::key::{Signer, Verifier};
 use super::leaf::wide;
 use crate::domain::Digest;
 
@@ -57,7 +55,6 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    #[cfg(test)]
     pub(super) fn sign(old: &Signer, new: &Signer, head: &Checkpoint) -> Self {
         let text = handover(old.name(), head, &new.vkey());
         Self {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
+use super::keys::Keys;
 use super::leaf::Stamp;
 use super::verify::{self, Verdict};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
@@ -61,6 +62,11 @@ impl LedgerReader {
         }
         let anchor = directory.map(|directory| directory.join(ANCHOR_FILE));
         Ok(Self { store: store.reader()?, anchor })
+    }
+
+    /// The keys that have signed this ledger, the first one first.
+    pub fn keys(&mut self) -> Result<Keys, LedgerError> {
+        Keys::read(&mut self.store)
     }
 
     /// The current signed note, verbatim.

@@ -21,8 +21,8 @@ use tokio::time::timeout;
 use super::coverage::Coverage;
 use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
 use super::error::LedgerError;
+use super::queue::{Append, Gauge, Message, Needs, Then};
 use super::stamper::Stamper;
-use super::writer::{Append, Gauge, Message, Needs, Then};
 use crate::domain::ReleaseId;
 use crate::domain::digest::Hasher;
 

@@ -21,8 +21,8 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::leaf::hex;
 use super::notice::AuditRead;
+use super::queue::{Append, Gauge, Message, Needs, Then};
 use super::stamper::Stamper;
-use super::writer::{Append, Gauge, Message, Needs, Then};
 use super::{LOCK_FILE, anchor};
 use crate::domain::Random;
 

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Dataset, Determination, Level, ReleaseId, SeededRandom, Stage, TestClock};
+use crate::domain::{Dataset, Determination, Digest, Level, ReleaseId, SeededRandom, Stage, TestClock};
 use crate::store::sqlite::SqliteReader;
 use crate::store::{Reader as _, StoredEntry};
 

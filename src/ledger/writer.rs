@@ -9,80 +9,28 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::mpsc::{OwnedPermit, Receiver};
-use tokio::sync::oneshot;
 
 use super::anchor::Anchor;
 use super::book::Book;
-use super::entry::{Cause, Entry, Grant, Reconciled, Resumed};
+use super::entry::{Cause, Entry, Resumed};
 use super::error::LedgerError;
 use super::key::Signer;
-use super::release::OpenRelease;
+use super::notice::Heartbeat;
+use super::queue::{Append, End, Gauge, Message, Needs, Then, acknowledge, gather, turn_away};
+use super::reconcile::reconcile;
 use super::stamper::Stamper;
 use crate::domain::{Digest, ReleaseId};
-use crate::store::{Filter, NewEntry, Store, StoreError};
+use crate::store::{NewEntry, Store, StoreError};
 
-/// Most entries and bytes in one commit.
-const BATCH_ENTRIES_MAX: usize = 1_024;
-const BATCH_BYTES_MAX: usize = 1 << 20;
-/// Grants of one release read at a time.
-const GRANTS_PAGE: u64 = 256;
 /// How long a failed store is left alone, and how often those who ask meanwhile are answered.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_STEP: Duration = Duration::from_millis(20);
-
-pub(super) enum Message {
-    Append(Append),
-    /// Tell other replicas that we live.
-    Beat,
-    /// Store what is queued, end, and say so.
-    ShutDown(oneshot::Sender<()>),
-}
-
-pub(super) struct Append {
-    pub(super) entry: NewEntry,
-    pub(super) needs: Needs,
-    pub(super) then: Then,
-}
-
-/// What must hold for an entry when its turn comes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Needs {
-    Nothing,
-    /// This release is open.
-    Open(ReleaseId),
-    /// It is open, and this entry is its last.
-    Last(ReleaseId),
-}
-
-/// What to do once the entry is durable.
-pub(super) enum Then {
-    Nothing,
-    Tell(oneshot::Sender<Result<u64, LedgerError>>),
-    /// Hand the release over. When nobody takes it any more it closes itself, as any dropped release does.
-    HandOver(Box<OpenRelease>, oneshot::Sender<Result<Box<OpenRelease>, LedgerError>>),
-}
-
-/// What the writer shares with those who queue.
-#[derive(Default)]
-pub(super) struct Gauge {
-    pub(super) is_writable: AtomicBool,
-    /// Bytes of leaves in the queue.
-    pub(super) queued_bytes: AtomicUsize,
-}
-
-impl Gauge {
-    /// Queues an entry at its reserved place.
-    pub(super) fn send(&self, place: OwnedPermit<Message>, append: Append) {
-        self.queued_bytes.fetch_add(append.entry.leaf.len(), Ordering::Relaxed);
-        place.send(Message::Append(append));
-    }
-}
 
 /// Opens the store anew.
 pub(super) type Connect = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
@@ -97,6 +45,10 @@ pub(super) struct Writer {
     pub(super) gauge: Arc<Gauge>,
     /// Releases handed over whose closing entry has not come by.
     pub(super) live: HashSet<ReleaseId>,
+    /// Entries are not further apart than this.
+    pub(super) heartbeat: Option<Duration>,
+    /// When the last batch was stored.
+    pub(super) stored_ms: u64,
 }
 
 impl Writer {
@@ -126,10 +78,17 @@ impl Writer {
     }
 
     /// Waits for one message and stores it with all that came meanwhile.
-    fn work(&mut self, book: Book, end: &mut Option<End>) -> Option<Book> {
+    fn work(&mut self, mut book: Book, end: &mut Option<End>) -> Option<Book> {
         let first = match self.queue.blocking_recv() {
             Some(Message::Append(append)) => append,
-            Some(Message::Beat) => return self.beat(book),
+            Some(Message::Beat) => {
+                let done = self.beat(&mut book);
+                return self.goes_on(book, done);
+            }
+            Some(Message::Heartbeat) => {
+                let done = self.heartbeat(&mut book);
+                return self.goes_on(book, done);
+            }
             Some(Message::ShutDown(done)) => {
                 *end = Some(End::Asked(done));
                 return Some(book);
@@ -154,7 +113,7 @@ impl Writer {
     ) -> Option<Book> {
         let begun = book.begin();
         let (entries, afterwards): (Vec<_>, Vec<_>) =
-            batch(&mut self.queue).into_iter().filter_map(|append| self.take(append)).unzip();
+            batch(&mut self.queue).into_iter().filter_map(|append| self.take(append, &book)).unzip();
         if begun.is_ok() && entries.is_empty() {
             return match book.abandon() {
                 Ok(()) => Some(book),
@@ -163,7 +122,7 @@ impl Writer {
         }
         match begun.and_then(|()| Ok(book.commit(&entries)?)) {
             Ok(first) => {
-                self.anchor.follow(book.checkpoint().to_owned());
+                self.stored(&book);
                 for (index, then) in (first..).zip(afterwards) {
                     acknowledge(index, then);
                 }
@@ -194,32 +153,60 @@ impl Writer {
     }
 
     /// Tells the others that we live, and closes what a silent one of them left open.
-    fn beat(&mut self, mut book: Book) -> Option<Book> {
-        let close = |book: &mut Book| {
-            if !book.beat()? {
-                return Ok(());
-            }
-            book.begin()?;
-            let entries = reconcile(book, &self.stamper, Cause::StoreFailed, &self.live)?;
-            if entries.is_empty() {
-                return Ok(book.abandon()?);
-            }
-            book.commit(&entries)?;
-            self.anchor.follow(book.checkpoint().to_owned());
-            Ok(())
-        };
-        match close(&mut book) {
+    fn beat(&mut self, book: &mut Book) -> Result<(), LedgerError> {
+        if !book.beat()? {
+            return Ok(());
+        }
+        book.begin()?;
+        let entries = reconcile(book, &self.stamper, Cause::StoreFailed, &self.live)?;
+        if entries.is_empty() {
+            return Ok(book.abandon()?);
+        }
+        book.commit(&entries)?;
+        self.stored(book);
+        Ok(())
+    }
+
+    /// Enters that we live, unless something was entered lately.
+    fn heartbeat(&mut self, book: &mut Book) -> Result<(), LedgerError> {
+        let Some(interval) = self.heartbeat else { return Ok(()) };
+        let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        // We are reminded twice in an interval, so this is in time.
+        if self.stamper.clock.unix_ms().abs_diff(self.stored_ms) < interval_ms / 2 {
+            return Ok(());
+        }
+        book.begin()?;
+        let head = book.head();
+        let (head_size, head_root) = (head.size, Digest(head.root));
+        let entry = Entry::Heartbeat(Heartbeat { head_size, head_root, interval_ms });
+        book.commit(&[self.stamper.write(&entry)?])?;
+        self.stored(book);
+        Ok(())
+    }
+
+    /// The book, if what was done to it by ourselves went well.
+    fn goes_on(&self, book: Book, done: Result<(), LedgerError>) -> Option<Book> {
+        match done {
             Ok(()) => Some(book),
             Err(error) => self.fail(&error),
         }
     }
 
+    fn stored(&mut self, book: &Book) {
+        self.stored_ms = self.stamper.clock.unix_ms();
+        self.anchor.follow(book.checkpoint().to_owned());
+    }
+
     /// Takes an entry out of the queue's account. A release whose end passes here is no longer anyone's,
     /// whether or not that end is stored now; one that is open already is not opened again.
-    fn take(&mut self, append: Append) -> Option<(NewEntry, Then)> {
+    fn take(&mut self, append: Append, book: &Book) -> Option<(NewEntry, Then)> {
         self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
         let is_open = match append.needs {
-            Needs::Nothing => true,
+            Needs::Election(election) if book.is_over(&election) => {
+                turn_away(append.then, &LedgerError::ElectionOver);
+                return None;
+            }
+            Needs::Nothing | Needs::Election(_) => true,
             Needs::Open(release) => self.live.contains(&release),
             Needs::Last(release) => self.live.remove(&release),
         };
@@ -229,24 +216,27 @@ impl Writer {
         }
         match append.then {
             Then::HandOver(release, taker) if !self.live.insert(release.id()) => {
-                release.forget();
-                drop(taker.send(Err(LedgerError::OpenAlready)));
+                turn_away(Then::HandOver(release, taker), &LedgerError::OpenAlready);
                 None
             }
             then => Some((append.entry, then)),
         }
     }
 
-    fn refuse(&mut self, then: Then, error: &LedgerError) {
-        match then {
-            Then::Nothing => {}
-            Then::Tell(told) => drop(told.send(Err(error.clone()))),
-            Then::HandOver(release, taker) => {
-                self.live.remove(&release.id());
-                release.forget();
-                drop(taker.send(Err(error.clone())));
-            }
+    /// Takes an entry that cannot be stored out of the queue's account.
+    fn drop_unstored(&mut self, append: Append) {
+        self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
+        if let Needs::Last(release) = &append.needs {
+            self.live.remove(release);
         }
+        turn_away(append.then, &LedgerError::NotWritable);
+    }
+
+    fn refuse(&mut self, then: Then, error: &LedgerError) {
+        if let Then::HandOver(release, _) = &then {
+            self.live.remove(&release.id());
+        }
+        turn_away(then, error);
     }
 
     fn fail(&self, error: &LedgerError) -> Option<Book> {
@@ -261,12 +251,8 @@ impl Writer {
         for _ in 0..BACK_OFF.as_millis() / BACK_OFF_STEP.as_millis() {
             loop {
                 match self.queue.try_recv() {
-                    Ok(Message::Append(append)) => {
-                        if let Some((_, then)) = self.take(append) {
-                            self.refuse(then, &LedgerError::NotWritable);
-                        }
-                    }
-                    Ok(Message::Beat) => {}
+                    Ok(Message::Append(append)) => self.drop_unstored(append),
+                    Ok(Message::Beat | Message::Heartbeat) => {}
                     Ok(Message::ShutDown(done)) => {
                         *end = Some(End::Asked(done));
                         return None;
@@ -312,7 +298,7 @@ impl Writer {
         let mut entries = vec![self.stamper.write(&Entry::ReplicaResumed(resumed))?];
         entries.extend(reconcile(&mut book, &self.stamper, Cause::StoreFailed, &self.live)?);
         book.commit(&entries)?;
-        self.anchor.follow(book.checkpoint().to_owned());
+        self.stored(&book);
         Ok(Found { book, is_stored, first })
     }
 }
@@ -336,96 +322,6 @@ struct Found {
     book: Book,
     is_stored: bool,
     first: u64,
-}
-
-/// Why the thread ends.
-pub(super) enum End {
-    Asked(oneshot::Sender<()>),
-    Alone,
-}
-
-/// All that waits, up to the limits of a batch.
-fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Option<End>) -> Vec<Append> {
-    let mut bytes = first.entry.leaf.len();
-    let mut batch = vec![first];
-    while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
-        match queue.try_recv() {
-            Ok(Message::Append(append)) => {
-                bytes += append.entry.leaf.len();
-                batch.push(append);
-            }
-            // So busy that others hear of us anyway.
-            Ok(Message::Beat) => {}
-            Ok(Message::ShutDown(done)) => {
-                *end = Some(End::Asked(done));
-                break;
-            }
-            Err(_) => break,
-        }
-    }
-    batch
-}
-
-fn acknowledge(index: u64, then: Then) {
-    match then {
-        Then::Nothing => {}
-        Then::Tell(told) => drop(told.send(Ok(index))),
-        Then::HandOver(mut release, taker) => {
-            release.stored(index);
-            // When the taker is gone the release is dropped here and queues its own end.
-            drop(taker.send(Ok(release)));
-        }
-    }
-}
-
-/// Closing entries for the open releases that nobody else can close and that are not `live`. The right to append
-/// is held.
-pub(super) fn reconcile(
-    book: &mut Book,
-    stamper: &Stamper,
-    cause: Cause,
-    live: &HashSet<ReleaseId>,
-) -> Result<Vec<NewEntry>, LedgerError> {
-    let mut entries = Vec::new();
-    for (_, index) in book.store().orphans()? {
-        let leaf = book.store().entries(index, 1)?.pop().filter(|entry| entry.index == index);
-        let leaf = leaf.ok_or(LedgerError::EntryChanged { index })?.leaf;
-        let Ok((stamp, Entry::Intent(intent))) = Entry::read(&leaf) else {
-            return Err(LedgerError::EntryChanged { index });
-        };
-        if !live.contains(&intent.release) {
-            let grant = last_grant(book, &intent.release)?;
-            entries.push(stamper.write(&Entry::Reconciled(Reconciled {
-                release: intent.release,
-                intent: index,
-                cause: if stamp.replica == stamper.replica { cause } else { Cause::ReplicaSilent },
-                bytes_min: grant.as_ref().map_or(0, |grant| grant.bytes),
-                bytes_max: grant.map(|grant| grant.ceiling_bytes).or(intent.ceiling_bytes),
-            }))?);
-        }
-    }
-    Ok(entries)
-}
-
-/// The grant that bounds what can have left of a release.
-fn last_grant(book: &mut Book, release: &ReleaseId) -> Result<Option<Grant>, LedgerError> {
-    let kind = Some("release.grant".to_owned());
-    let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
-    let (mut from, mut last) = (0, None);
-    loop {
-        let page = book.store().find(&filter, from, GRANTS_PAGE)?;
-        let is_end = (page.len() as u64) < GRANTS_PAGE;
-        if let Some(stored) = page.last() {
-            let Ok((_, Entry::Grant(grant))) = Entry::read(&stored.leaf) else {
-                return Err(LedgerError::EntryChanged { index: stored.index });
-            };
-            from = stored.index + 1;
-            last = Some(*grant);
-        }
-        if is_end {
-            return Ok(last);
-        }
-    }
 }
 
 pub(super) fn read_anchor(path: &std::path::Path) -> Result<String, LedgerError> {

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use crate::domain::{Determination, Wilayah};
+use crate::domain::digest::Hasher;
+use crate::domain::{Determination, Digest, Wilayah};
 
 pub use count::Counting;
 pub use file::load;
@@ -33,6 +34,53 @@ pub struct Register {
     /// In the order of the file.
     pub parties: Vec<EntitledParty>,
     pub areas: BTreeMap<Wilayah, Area>,
+}
+
+impl Register {
+    /// SHA-256 of what the register says, wherever it is written: `salinan-register-1`, then each part after its length
+    /// as eight bytes, the highest first. A remark in the file changes nothing.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::default();
+        hasher.update(b"salinan-register-1");
+        let mut add = |part: &str| {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part.as_bytes());
+        };
+        let list = &self.determination;
+        let days_off = match &self.counting {
+            Counting::Calendar => String::new(),
+            Counting::Working { days_off } => join(days_off),
+        };
+        let days = self.days.to_string();
+        for part in [
+            &list.dataset.to_string(),
+            &list.election,
+            &list.stage.to_string(),
+            &list.version,
+            &self.legal_basis,
+            &days,
+            self.counting.as_str(),
+            &days_off,
+            &self.parties.len().to_string(),
+        ] {
+            add(part);
+        }
+        for party in &self.parties {
+            add(&party.number.to_string());
+            add(&party.name);
+            add(&join(&party.within));
+        }
+        for (code, area) in &self.areas {
+            add(code.as_str());
+            add(&area.name);
+            add(&area.determined.map_or(String::new(), |day| day.to_string()));
+        }
+        hasher.digest()
+    }
+}
+
+fn join<T: ToString>(parts: impl IntoIterator<Item = T>) -> String {
+    parts.into_iter().map(|part| part.to_string()).collect::<Vec<_>>().join(",")
 }
 
 #[derive(Debug)]

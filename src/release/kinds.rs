@@ -73,6 +73,9 @@ kinds! {
     AREA_NOT_ALLOWED "area_not_allowed" 403
         "The area lies outside the mandate."
         "Wilayah berada di luar mandat."
+    ELECTION_OVER "election_over" 403
+        "The election is over. No copy of its lists is handed over any more."
+        "Pemilu ini sudah berakhir. Salinan daftarnya tidak diserahkan lagi."
     POLICY_NOT_IN_FORCE "policy_not_in_force" 403
         "The policy for this list is not in force today."
         "Kebijakan untuk daftar ini tidak berlaku hari ini."

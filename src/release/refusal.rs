@@ -19,6 +19,7 @@ use super::kinds::{self, Kind};
 use super::problem::{Language, document};
 use crate::domain::AskError;
 use crate::identity::IdentityError;
+use crate::ledger::LedgerError;
 use crate::policy::Denial;
 use crate::upstream::UpstreamError;
 
@@ -43,6 +44,7 @@ impl Refusal {
         let mut refusal = Self { kind, release: None, retry_after: None, allow: None, close: false };
         match error {
             ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
+            ReleaseError::Ledger(LedgerError::ElectionOver) => {}
             ReleaseError::Ledger(_) | ReleaseError::Random | ReleaseError::StillOpen => {
                 refusal.retry_after = Some(TRY_LATER);
             }
@@ -115,6 +117,7 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Identity(_) => &kinds::INVALID_TOKEN,
         ReleaseError::Request(request) => kind_of_request(*request),
         ReleaseError::Denied(denial) => kind_of_denial(denial),
+        ReleaseError::Ledger(LedgerError::ElectionOver) => &kinds::ELECTION_OVER,
         ReleaseError::Ledger(_) | ReleaseError::Unclosed { .. } | ReleaseError::Random => &kinds::TRY_LATER,
         ReleaseError::Failed { source, .. } => of_source(source),
         ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,

@@ -217,10 +217,10 @@ async fn a_changed_entry_is_named_by_log_verify() {
     let changes = [
         (
             "a word of an entry",
-            "UPDATE entry SET leaf = CAST(replace(leaf, 'saksi-7', 'saksi-8') AS BLOB) WHERE idx = 2",
+            "UPDATE entry SET leaf = CAST(replace(leaf, 'saksi-7', 'saksi-8') AS BLOB) WHERE idx = 3",
         ),
-        ("a card", "UPDATE entry SET party = 'pemilu-2024/8' WHERE idx = 2"),
-        ("an entry taken out", "DELETE FROM entry WHERE idx = 2"),
+        ("a card", "UPDATE entry SET party = 'pemilu-2024/8' WHERE idx = 3"),
+        ("an entry taken out", "DELETE FROM entry WHERE idx = 3"),
     ];
     for (name, change) in changes {
         let stranger = rusqlite::Connection::open(&database).unwrap();
@@ -231,7 +231,7 @@ async fn a_changed_entry_is_named_by_log_verify() {
         drop(stranger);
         let verified = proxy.site.run(&["log", "verify", "--dir", "ledger"]);
         assert_eq!(verified.status.code(), Some(1), "{name}: {}", shown(&verified));
-        assert!(shown(&verified).contains("entry 2"), "{name}: {}", shown(&verified));
+        assert!(shown(&verified).contains("entry 3"), "{name}: {}", shown(&verified));
         fs::write(&database, &sound).unwrap();
     }
     proxy.start_again();

@@ -14,6 +14,7 @@ mod ledger;
 mod limits;
 mod memory;
 mod midstream;
+mod operate;
 mod receipts;
 mod requests;
 mod sizes;

@@ -1,12 +1,13 @@
 //! `salinan log`: create, verify and read the ledger.
 //!
-//! All but `init` read only, and work beside a running server, on what a crash left and on a copy. What reads entries
-//! leaves word of itself to whoever writes the ledger: see `reads`.
+//! All but `init`, `freeze`, `rotate` and `continue` read only, and work beside a running server, on what a crash left and on
+//! a copy. What reads entries leaves word of itself to whoever writes the ledger: see `reads`.
 
 mod ask;
 mod changes;
 mod due;
 mod export;
+mod operate;
 mod reads;
 mod records;
 mod refusals;
@@ -27,10 +28,9 @@ use serde_json::{Value, json};
 
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::SystemClock;
-use crate::ledger::entry::Entry;
 use crate::ledger::leaf::write_time;
 use crate::ledger::verify::{Flaw, Report, Verdict, Why};
-use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Record, Signer, Verifier};
+use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Signer, Verifier};
 
 /// Open releases that the table of `verify` names.
 const OPEN_SHOWN_MAX: usize = 20;
@@ -61,8 +61,18 @@ enum Command {
     Due(due::Due),
     /// Print the current signed checkpoint
     Checkpoint(Place),
-    /// Print the key that checkpoints are verified with
+    /// Print the keys that checkpoints are verified with, the first one first: more than one after `rotate`
     Vkey(Place),
+    /// End an election: from now on no copy of its lists is handed over
+    Freeze(operate::Freeze),
+    /// Hand the ledger over to a new signing key; the server must be stopped
+    Rotate(operate::Rotate),
+    /// Go on although the newest part of the ledger is lost, and say so in it for ever; the server must be stopped
+    ///
+    /// A ledger smaller than its anchor is an old copy put back, and no server starts on it. Look for the newest copy
+    /// first. Only when there is none: this enters from where on the record is missing. Every checkpoint that was
+    /// signed of the missing part, in whatever hand, shows the gap.
+    Continue(operate::Continue),
     Export(export::Export),
 }
 
@@ -119,10 +129,15 @@ pub fn run(args: &Args) -> Outcome {
             Ok(Answer::Yes)
         }
         Command::Vkey(args) => {
-            let vkeys = own_vkeys(args)?;
-            writeln!(anstream::stdout(), "{}", vkeys.join("\n"))?;
+            let keys = open(args)?.keys().map_err(|error| unreadable(args, error))?;
+            for key in keys.iter() {
+                writeln!(anstream::stdout(), "{key}")?;
+            }
             Ok(Answer::Yes)
         }
+        Command::Freeze(args) => operate::freeze(args),
+        Command::Rotate(args) => operate::rotate(args),
+        Command::Continue(args) => operate::go_on(args),
         Command::Export(args) => export::run(args),
     }
 }
@@ -247,14 +262,6 @@ fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
         (OutputFormat::Table, None) => writeln!(out, "not sound: {flaw}")?,
     }
     Ok(())
-}
-
-/// The keys that the first entry names.
-fn own_vkeys(place: &Place) -> Result<Vec<String>, Failure> {
-    match open(place)?.at(0).map_err(|error| unreadable(place, error))? {
-        Some(Record { entry: Entry::Genesis(genesis), .. }) => Ok(genesis.vkeys),
-        _ => Err(Failure::new("the ledger does not begin with log.genesis")),
-    }
 }
 
 /// The one way to a ledger that is only read.

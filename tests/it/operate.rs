@@ -1,0 +1,216 @@
+//! What an operator does to the ledger beside `serve` and between two runs of it, as seen from outside.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use salinan::ledger::Entry;
+
+use crate::support::fixture::Form;
+use crate::support::stub::{self, Step, chunk, chunked, last_chunk};
+use crate::support::{Proxy, Setup, shown};
+
+const WORDS: [&str; 4] = ["--operator", "KPU Contoh", "--reason", "tahapan selesai"];
+
+/// Runs a command on the ledger and gives its exit code and what it said.
+fn log(proxy: &Proxy, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut all = vec!["log", arguments[0], "--dir", "ledger"];
+    all.extend(&arguments[1..]);
+    let output = proxy.site.run(&all);
+    (output.status.code(), shown(&output))
+}
+
+fn kinds(proxy: &Proxy) -> Vec<&'static str> {
+    proxy.site.records().iter().map(|record| record.entry.kind()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_election_nothing_new_is_handed_over_and_what_runs_may_end() {
+    let proxy = Proxy::start().await;
+    let (token, form) = (proxy.site.partai(), Form::Csv);
+    proxy.source.answer(vec![chunked(form.media_type()), chunk(form.begun(2)), Step::Gate, last_chunk()]);
+    let client = proxy.client();
+    let under_way = client.get(form.path(), &token);
+    let ending = async {
+        while !kinds(&proxy).contains(&"release.intent") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let freeze = [&["freeze", "--election", "pemilu-2024"][..], &WORDS].concat();
+        let (code, said) = log(&proxy, &freeze);
+        assert_eq!(code, Some(0), "{said}");
+        let (code, said) = log(&proxy, &freeze);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("is over since entry"), "{said}");
+        let refused = client.get(form.path(), &token).await;
+        assert_eq!((refused.status, &*refused.code()), (403, "election_over"));
+        assert_eq!(refused.header("retry-after"), None);
+        proxy.source.open_gate();
+    };
+    let (whole, ()) = tokio::join!(under_way, ending);
+    assert_eq!(whole.status, 200);
+    let release = whole.header("release-id").unwrap();
+    assert_eq!(proxy.closing(release).await.outcome.as_str(), "complete");
+    assert_eq!(proxy.refusals(1).await, ["election_over"]);
+    let (code, said) = log(&proxy, &["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("pemilu-2024, by entry"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changed_policies_are_entered_before_they_serve() {
+    let mut proxy = Proxy::start().await;
+    assert_eq!(kinds(&proxy), ["log.genesis", "replica.start", "policy.change"]);
+    proxy.stop();
+    proxy.start_again();
+    assert_eq!(kinds(&proxy)[3..], ["replica.start"]);
+    proxy.stop();
+    let policy = fs::read_to_string(proxy.site.path("policy.toml")).unwrap();
+    fs::write(proxy.site.path("policy.toml"), format!("{policy}\n# another remark\n")).unwrap();
+    proxy.start_again();
+    assert_eq!(kinds(&proxy)[4..], ["replica.start", "policy.change"]);
+    let records = proxy.site.records();
+    let (Entry::PolicyChange(first), Entry::PolicyChange(second)) = (&records[2].entry, &records[5].entry)
+    else {
+        panic!("not changes of policies")
+    };
+    assert_eq!((first.old_digest, second.old_digest), (None, Some(first.new_digest)));
+    assert_eq!((&first.new, second.new.len()), (&second.old, 1));
+    assert_ne!(second.new, second.old);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_is_named_checked_and_its_changes_are_entered() {
+    let setup = Setup { ledger: "register = \"register.toml\"", ..Setup::default() };
+    let register = |days: u8| {
+        format!(
+            "[register]\nelection = \"pemilu-2024\"\nstage = \"dpt\"\nversion = \"1\"\nlegal_basis = \"-\"\n\
+             days = {days}\ncounting = \"calendar\"\n\n[[party]]\nnumber = 7\nname = \"Partai Contoh\"\n\n\
+             [[area]]\nwilayah = \"9901\"\nname = \"Contoh\"\ndetermined = \"2023-06-21\"\n"
+        )
+    };
+    let site = crate::support::Site::new();
+    fs::write(site.path("register.toml"), register(7)).unwrap();
+    let checked = {
+        site.write_config(&setup, ([127, 0, 0, 1], 9).into());
+        let sound = site.run(&["serve", "--check"]);
+        assert!(sound.status.success(), "{}", shown(&sound));
+        fs::write(site.path("register.toml"), "[register]\ndays = 0\n").unwrap();
+        site.run(&["serve", "--check"])
+    };
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(shown(&checked).contains("register.toml cannot be used"), "{}", shown(&checked));
+
+    let mut proxy = Proxy::start().await;
+    let change = |proxy: &mut Proxy, days: Option<u8>| {
+        proxy.stop();
+        let config = fs::read_to_string(proxy.site.path("salinan.toml")).unwrap();
+        let named = "register = \"register.toml\"\n";
+        let config = config.replace(named, "");
+        let line = if days.is_some() { named } else { "" };
+        fs::write(
+            proxy.site.path("salinan.toml"),
+            config.replace("master_key", &format!("{line}master_key")),
+        )
+        .unwrap();
+        fs::write(proxy.site.path("register.toml"), register(days.unwrap_or(7))).unwrap();
+        proxy.start_again();
+    };
+    for days in [Some(7), Some(7), Some(9), None] {
+        change(&mut proxy, days);
+    }
+    let changes: Vec<_> = proxy
+        .site
+        .records()
+        .into_iter()
+        .filter_map(|record| match record.entry {
+            Entry::RegisterChange(change) => Some((change.old_digest, change.new_digest)),
+            _ => None,
+        })
+        .collect();
+    let [(None, Some(first)), (Some(before), Some(second)), (Some(last), None)] = changes[..] else {
+        panic!("{changes:?}")
+    };
+    assert!(first == before && second == last && first != second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_server_says_that_it_is_there() {
+    let proxy = Proxy::start_with(Setup { ledger: "heartbeat_ms = 1000", ..Setup::default() }).await;
+    let until = Instant::now() + Duration::from_secs(20);
+    while kinds(&proxy).iter().filter(|kind| **kind == "log.heartbeat").count() < 2 {
+        assert!(Instant::now() < until, "no heartbeats: {:?}", kinds(&proxy));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_takes_over_between_two_runs_and_the_old_one_is_kept() {
+    let mut proxy = Proxy::start().await;
+    let (_, first) = log(&proxy, &["vkey"]);
+    let first = first.lines().last().unwrap().to_owned();
+    let (code, said) = log(&proxy, &["rotate"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("stop it first"), "{said}");
+    proxy.stop();
+    // The refused try left a key behind, which the next one takes.
+    let (code, said) = log(&proxy, &["rotate"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(proxy.site.path("ledger/ledger-key.old-1.pem").exists());
+    proxy.start_again();
+    let (token, form) = (proxy.site.partai(), Form::Csv);
+    proxy.source.answer(stub::whole(form.media_type(), form.whole(2)));
+    assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
+    let (_, keys) = log(&proxy, &["vkey"]);
+    let keys: Vec<&str> = keys.lines().filter(|line| line.contains('+')).collect();
+    assert_eq!((keys.len(), keys[0]), (2, first.as_str()));
+    for key in keys {
+        let (code, said) = log(&proxy, &["verify", "--vkey", key]);
+        assert_eq!(code, Some(0), "{said}");
+    }
+    // As if the machine had stopped between the entry and the files: the new key lies under its first name.
+    proxy.stop();
+    let key = |name: &str| proxy.site.path(&format!("ledger/{name}"));
+    fs::rename(key("ledger-key.pem"), key("ledger-key.new.pem")).unwrap();
+    fs::rename(key("ledger-key.old-1.pem"), key("ledger-key.pem")).unwrap();
+    let refused = proxy.site.run(&["serve", "--config", "salinan.toml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(shown(&refused).contains("the key was replaced by another"), "{}", shown(&refused));
+    let (code, said) = log(&proxy, &["rotate"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("in force already"), "{said}");
+    proxy.start_again();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_loss_the_ledger_goes_on_only_by_the_operators_word() {
+    let mut proxy = Proxy::start().await;
+    proxy.stop();
+    let (database, kept) = (proxy.site.path("ledger/ledger.sqlite"), proxy.site.path("kept"));
+    fs::copy(&database, &kept).unwrap();
+    proxy.start_again();
+    proxy.stop();
+    let signed = proxy.site.records().len();
+    fs::copy(&kept, &database).unwrap();
+    let left = proxy.site.records().len();
+    let refused = proxy.site.run(&["serve", "--config", "salinan.toml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let go_on = |size: usize| {
+        let size = size.to_string();
+        log(&proxy, &[&["continue", "--anchor-size", &size][..], &WORDS].concat())
+    };
+    let (code, said) = go_on(left);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(proxy.site.records().len(), left, "nothing is entered for a size that is not the anchor's");
+    let (code, said) = go_on(signed);
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = go_on(signed);
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = log(&proxy, &["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("what was signed from {left} to {signed}")), "{said}");
+    let (code, said) = log(&proxy, &["verify", "--anchor", &format!("ledger/ledger.lost-{signed}")]);
+    assert_eq!(code, Some(1), "{said}");
+    proxy.start_again();
+    let (token, form) = (proxy.site.partai(), Form::Csv);
+    proxy.source.answer(stub::whole(form.media_type(), form.whole(1)));
+    assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
+}
