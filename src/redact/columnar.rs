@@ -3,6 +3,8 @@
 //! The columns are one unit, and so is each row with the comma before it. Columns are found by their names, and a
 //! row has a value for each of them; so the names must stand before the rows.
 
+use std::ops::Range;
+
 use crate::domain::FieldName;
 
 use super::Tally;
@@ -90,18 +92,19 @@ impl Columnar {
         Ok(end + 1)
     }
 
-    /// Writes the row whose `[` is at `at`, unless it is withheld, and returns its end.
+    /// Writes the row whose `[` is at `at`, with what stands before it from `from` on, unless it is withheld, and returns
+    /// its end.
     pub fn row(
         &self,
         objects: &mut Objects,
         window: Window<'_>,
-        at: usize,
+        Range { start: from, end: at }: Range<usize>,
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let (len_before, tally_before) = (out.len(), *tally);
         objects.begin(tally);
-        let mut splice = Splice::new(window.bytes, at, out);
+        let mut splice = Splice::new(window.bytes, from, out);
         let mut columns = self.columns.iter().flatten();
         let first = at + 1;
         let mut element = first;

@@ -22,16 +22,20 @@ const AHEAD_BYTES: usize = 3 * GAP_BYTES;
 /// Most gaps remembered, and the one that stands for none.
 const GAPS_MAX: usize = 128;
 const NONE: u8 = 127;
-/// Most names in them: one bit of a word each.
-const NAMES_MAX: usize = 63;
-/// The bit that no gap may have: of those that are none, all bits are set.
-const NOWHERE: u64 = 1 << 63;
+/// Most names in them: one bit of a word each, behind two that say where in the record it is.
+const NAMES_MAX: usize = 64 - PLACE_BITS;
+const PLACE_BITS: usize = 2;
+const AT_FIRST: u64 = 1;
+const BEHIND_FIRST: u64 = 2;
+const ANYWHERE: u64 = AT_FIRST | BEHIND_FIRST;
 /// Places of gaps by the bytes of their names, at most half full.
 const SLOTS: usize = 256;
 /// Gaps looked at from the expected one on: records may leave some out.
 const AHEAD: usize = 4;
 /// Slots looked at for one name.
 const PROBES: usize = 4;
+/// Texts of the same length one after another behind a gap, after which the next is taken to be as long.
+const STEADY: u8 = 4;
 /// Records without one known gap after which nothing is looked for until a while later.
 const PATIENCE: u32 = 8;
 const REST: u32 = 256;
@@ -58,14 +62,16 @@ pub(super) struct Meaning {
 #[repr(align(64))]
 pub(super) struct Gap {
     text: [u8; GAP_BYTES],
+    /// The bits of what was seen with which it is not passed over: those of its name and of where it does not stand.
+    /// Both of the latter where its value is no text, or where there is more to it.
+    bars: u64,
+    /// The bits that are others behind it: its name's, and behind the first member those of where it is.
+    turned: u64,
     /// The bytes of `text` that are the gap, with the quote of a text behind it, one bit each.
     extent: u32,
     /// Whether it stands before the first member, where there is no separator.
-    is_first: bool,
+    is_first: Option<bool>,
     is_text: bool,
-    /// The same of a text, and nothing of another value.
-    is_first_text: Option<bool>,
-    behind_comma: u8,
     value_at: u8,
     ease: Ease,
     is_kept: bool,
@@ -73,24 +79,28 @@ pub(super) struct Gap {
     after: u8,
     /// Whether another stood in its place, and it has not come since.
     is_doubted: bool,
-    /// The name's bit; all bits where there is no gap.
-    name: u64,
+    /// How long the text behind it was, how often in a row, and how long it is expected to be.
+    len: u8,
+    times: u8,
+    expected: u8,
 }
 
 impl Gap {
     const NONE: Self = Self {
         text: [0; GAP_BYTES],
+        bars: u64::MAX,
+        turned: 0,
         extent: 0,
-        is_first: false,
+        is_first: None,
         is_text: false,
-        is_first_text: None,
-        behind_comma: 0,
         value_at: 0,
         ease: Ease::None,
         is_kept: false,
         after: NONE,
         is_doubted: true,
-        name: u64::MAX,
+        len: 0,
+        times: 0,
+        expected: u8::MAX,
     };
 
     /// Whether `text` begins with this gap and not with one that goes on with more blanks.
@@ -98,32 +108,32 @@ impl Gap {
     fn is_at(&self, text: &[u8; GAP_BYTES], is_first: bool, seen: u64) -> bool {
         let behind = text[self.value_at()];
         lanes::same(text, &self.text) & self.extent == self.extent
-            && seen & self.name == 0
-            && self.is_first == is_first
+            && seen & self.name() == 0
+            && self.is_first == Some(is_first)
             && (behind == b'"') == self.is_text
             && !matches!(behind, b' ' | b'\t' | b'\n' | b'\r')
     }
 
-    /// The plain text behind this gap, from the byte behind its quote on, and its length, if both stand where `text`
-    /// begins and the text is short.
+    /// The name's bit.
     #[inline]
-    fn text<'a>(
-        &self,
-        text: &'a [u8; AHEAD_BYTES],
-        is_first: bool,
-        seen: u64,
-    ) -> Option<(&'a [u8; GAP_BYTES], usize)> {
-        let (head, _) = text.as_chunks::<GAP_BYTES>();
-        if lanes::same(&head[0], &self.text) & self.extent != self.extent
-            || seen & self.name != 0
-            || self.is_first_text != Some(is_first)
-        {
-            return None;
-        }
-        let value = text[self.value_at() + 1..].first_chunk()?;
-        let stops = lanes::text_stops(value);
-        let len = stops.trailing_zeros() as usize;
-        (stops != 0 && value[len % GAP_BYTES] == b'"').then_some((value, len))
+    fn name(&self) -> u64 {
+        self.turned & !ANYWHERE
+    }
+
+    /// Whether `text` begins with this gap and the quote of a text, and it may be passed over.
+    #[inline]
+    fn is_open(&self, text: &[u8; GAP_BYTES], seen: u64) -> bool {
+        lanes::same(text, &self.text) & self.extent == self.extent && seen & self.bars == 0
+    }
+
+    /// Notes the length of the text behind it.
+    #[inline]
+    fn note_len(&mut self, len: u8) {
+        // Nothing is decided here: lengths that vary are not foreseen.
+        let is_same = u8::from(self.len == len);
+        self.times = (self.times % STEADY + 1) * is_same;
+        self.expected = len | u8::from(self.times == STEADY).wrapping_sub(1);
+        self.len = len;
     }
 
     #[inline]
@@ -135,12 +145,11 @@ impl Gap {
 /// A member that was passed over.
 #[derive(Clone, Copy)]
 pub(super) struct Noted {
-    /// Where its gap, its text and the next member's gap begin.
+    /// Where its gap and the next member's begin.
     pub at: usize,
-    pub start: usize,
     pub end: usize,
     /// Its gap, for [`Guesses::meaning_at`].
-    pub place: u8,
+    pub place: usize,
     pub ease: Ease,
 }
 
@@ -178,18 +187,64 @@ pub(super) enum Found {
     Nothing,
 }
 
-pub(super) struct Guesses {
-    gaps: Box<[Gap; GAPS_MAX]>,
-    meanings: Vec<Meaning>,
-    /// Hashes of the names, by their bits.
-    names: Vec<u64>,
+/// The gaps, found by the bytes of their names.
+struct Gaps {
+    all: Box<[Gap; GAPS_MAX]>,
     slots: Box<[u8; SLOTS]>,
     /// The gap that the last record began with.
     first: u8,
+}
+
+impl Gaps {
+    #[inline]
+    fn at_mut(&mut self, place: usize) -> &mut Gap {
+        &mut self.all[place % GAPS_MAX]
+    }
+
+    /// The gap that `text` begins with, by its name, if it may be passed over there; it stands behind the last
+    /// one, where the next one was expected. Otherwise none.
+    #[inline(never)]
+    fn look_up(&mut self, text: &[u8; GAP_BYTES], (last, next): (usize, usize), seen: u64) -> usize {
+        let none = usize::from(NONE);
+        if text[0] == b'}' {
+            return none;
+        }
+        let Some(slot) = slot(text) else { return none };
+        let places = (slot..slot + PROBES).map(|slot| usize::from(self.slots[slot % SLOTS]));
+        let mut places = places.take_while(|place| *place != none);
+        let Some(place) = places.find(|place| self.all[*place % GAPS_MAX].is_open(text, seen)) else {
+            return none;
+        };
+        self.expect(place, last, next);
+        #[cfg(test)]
+        LOOKED_UP.set(LOOKED_UP.get() + 1);
+        place
+    }
+
+    /// A gap stands behind the last one. Where another was expected, it is from the second time on.
+    fn expect(&mut self, place: usize, last: usize, next: usize) {
+        let found = u8::try_from(place).unwrap_or(NONE);
+        let expected = self.at_mut(next);
+        if next != place && !expected.is_doubted {
+            expected.is_doubted = true;
+        } else if last == usize::from(NONE) {
+            self.first = found;
+        } else {
+            self.at_mut(last).after = found;
+        }
+        self.at_mut(place).is_doubted = false;
+    }
+}
+
+pub(super) struct Guesses {
+    gaps: Gaps,
+    meanings: Vec<Meaning>,
+    /// Hashes of the names, by their bits.
+    names: Vec<u64>,
     /// The gap taken last, and the one expected behind it.
-    last: u8,
-    next: u8,
-    /// The names recognised in this record, and the bit that no gap may have.
+    last: usize,
+    next: usize,
+    /// The names recognised in this record.
     seen: u64,
     noted: Box<[Noted; NOTED_MAX]>,
     noted_len: usize,
@@ -200,15 +255,13 @@ pub(super) struct Guesses {
 impl Default for Guesses {
     fn default() -> Self {
         Self {
-            gaps: Box::new([Gap::NONE; GAPS_MAX]),
+            gaps: Gaps { all: Box::new([Gap::NONE; GAPS_MAX]), slots: Box::new([NONE; SLOTS]), first: NONE },
             meanings: Vec::new(),
             names: Vec::new(),
-            slots: Box::new([NONE; SLOTS]),
-            first: NONE,
-            last: NONE,
-            next: NONE,
-            seen: NOWHERE,
-            noted: Box::new([Noted { at: 0, start: 0, end: 0, place: NONE, ease: Ease::None }; NOTED_MAX]),
+            last: usize::from(NONE),
+            next: usize::from(NONE),
+            seen: ANYWHERE,
+            noted: Box::new([Noted { at: 0, end: 0, place: 0, ease: Ease::None }; NOTED_MAX]),
             noted_len: 0,
             misses: 0,
         }
@@ -218,7 +271,7 @@ impl Default for Guesses {
 impl Guesses {
     /// A new record begins.
     pub fn begin(&mut self) {
-        if self.seen != NOWHERE {
+        if self.seen != ANYWHERE {
             self.misses = 0;
         } else if !self.meanings.is_empty() {
             self.misses += 1;
@@ -226,9 +279,9 @@ impl Guesses {
                 *self = Self::default();
             }
         }
-        self.last = NONE;
-        self.next = if self.is_resting() { NONE } else { self.first };
-        self.seen = NOWHERE;
+        self.last = usize::from(NONE);
+        self.next = usize::from(if self.is_resting() { NONE } else { self.gaps.first });
+        self.seen = ANYWHERE;
     }
 
     fn is_resting(&self) -> bool {
@@ -236,13 +289,8 @@ impl Guesses {
     }
 
     #[inline]
-    fn at(&self, place: u8) -> &Gap {
-        &self.gaps[usize::from(place) % GAPS_MAX]
-    }
-
-    #[inline]
-    fn at_mut(&mut self, place: u8) -> &mut Gap {
-        &mut self.gaps[usize::from(place) % GAPS_MAX]
+    fn at(&self, place: usize) -> &Gap {
+        &self.gaps.all[place % GAPS_MAX]
     }
 
     /// What the expected gap means, once it is known that it is there.
@@ -251,78 +299,103 @@ impl Guesses {
     }
 
     #[inline]
-    pub fn meaning_at(&self, place: u8) -> &Meaning {
-        &self.meanings[usize::from(place)]
+    pub fn meaning_at(&self, place: usize) -> &Meaning {
+        &self.meanings[place]
     }
 
+    /// Where the value begins behind the beginning of the gap.
     #[inline]
-    pub fn behind_comma(&self, place: u8) -> usize {
-        usize::from(self.at(place).behind_comma)
+    pub fn value_at(&self, place: usize) -> usize {
+        self.at(place).value_at()
     }
 
-    /// Passes over members from `at` on as long as they are those expected or the next but one, and their values short
-    /// plain texts of which no more has to be known. Notes those that do not just stay as they are, and the first
-    /// that does. Returns where it stopped. A loop without calls, and so without memory for what it has in hand.
+    /// Passes over members from `at` on as long as they are known and their values short plain texts of which no more
+    /// has to be known. Notes those that do not just stay as they are. Returns where it stopped.
     #[inline(never)]
     pub fn pass(&mut self, bytes: &[u8], mut at: usize, first: usize, accepted: &Accepted) -> usize {
-        let (mut last, mut next, mut seen) = (self.last, self.next, self.seen);
+        self.noted_len = 0;
+        if self.is_resting() {
+            return at;
+        }
+        let gaps = &mut self.gaps;
+        let (mut last, mut next) = (self.last, self.next);
+        let mut seen = self.seen ^ if at == first { BEHIND_FIRST } else { AT_FIRST };
         let mut noted = 0;
-        let mut is_kept_noted = false;
-        while let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-            let is_first = at == first;
-            let (mut place, mut gap) = (next, &self.gaps[usize::from(next) % GAPS_MAX]);
-            let (value, len) = match gap.text(text, is_first, seen) {
-                Some(found) => found,
-                None => {
-                    place = gap.after;
-                    gap = &self.gaps[usize::from(place) % GAPS_MAX];
-                    match gap.text(text, is_first, seen) {
-                        Some(found) => found,
-                        None => break,
+        while let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk::<AHEAD_BYTES>) {
+            let (head, _) = text.as_chunks();
+            let mut place = next;
+            let mut gap = gaps.at_mut(place);
+            if !gap.is_open(&head[0], seen) {
+                place = usize::from(gap.after);
+                gap = gaps.at_mut(place);
+                if !gap.is_open(&head[0], seen) {
+                    place = gaps.look_up(&head[0], (last, next), seen);
+                    gap = gaps.at_mut(place);
+                    if gap.extent == 0 {
+                        break;
                     }
                 }
-            };
-            let start = at + gap.value_at() + 1;
-            let end = start + len + 1;
-            if gap.is_kept {
-                if sweep::short_may_hold(value, len) {
+            }
+            let value_at = gap.value_at() + 1;
+            let Some(value) = text[value_at..].first_chunk() else { break };
+            // Where texts are as long as the last ones, the next member is looked for there, and whether this one really
+            // ends there is found out at the same time.
+            let expected = usize::from(gap.expected);
+            let mut stop = lanes::first_stop(value);
+            let len = if stop == expected && value[stop % GAP_BYTES] == b'"' {
+                #[cfg(test)]
+                FORESEEN.set(FORESEEN.get() + 1);
+                expected
+            } else {
+                if stop == GAP_BYTES {
+                    stop = lanes::text_stops(value).trailing_zeros() as usize;
+                    if gap.is_kept && sweep::short_may_hold(value, stop) {
+                        break;
+                    }
+                }
+                if value.get(stop) != Some(&b'"') {
                     break;
                 }
-            } else if gap.ease == Ease::None
-                || (matches!(gap.ease, Ease::Area { .. }) && !accepted.is(value, len))
-            {
-                break;
-            }
-            if !gap.is_kept || !is_kept_noted {
+                if stop == expected {
+                    expected
+                } else {
+                    gap.note_len(u8::try_from(stop).unwrap_or_default());
+                    stop
+                }
+            };
+            let end = at + value_at + len + 1;
+            if !gap.is_kept {
+                if matches!(gap.ease, Ease::Area { .. }) && !accepted.is(value, len) {
+                    break;
+                }
                 let Some(note) = self.noted.get_mut(noted) else { break };
-                *note = Noted { at, start, end, place, ease: gap.ease };
+                *note = Noted { at, end, place, ease: gap.ease };
                 noted += 1;
-                is_kept_noted |= gap.is_kept;
             }
             at = end;
-            seen |= gap.name;
-            (last, next) = (place, gap.after);
+            seen ^= gap.turned;
+            (last, next) = (place, usize::from(gap.after));
             #[cfg(test)]
             RECOGNISED.set(RECOGNISED.get() + 1);
         }
-        (self.last, self.next, self.seen) = (last, next, seen);
+        (self.last, self.next, self.seen) = (last, next, seen | ANYWHERE);
         self.noted_len = noted;
         at
     }
 
     /// The members that were noted by the last [`Guesses::pass`].
     #[inline]
-    pub fn noted(&self, which: usize) -> Option<&Noted> {
-        self.noted[..self.noted_len].get(which)
+    pub fn noted(&self) -> &[Noted] {
+        &self.noted[..self.noted_len]
     }
 
     /// Takes the expected gap as read.
     #[inline]
     pub fn take(&mut self) {
         let gap = self.at(self.next);
-        let (name, after) = (gap.name, gap.after);
+        let (name, after) = (gap.name(), gap.after);
         self.seen |= name;
-        (self.last, self.next) = (self.next, after);
+        (self.last, self.next) = (self.next, usize::from(after));
         #[cfg(test)]
         RECOGNISED.set(RECOGNISED.get() + 1);
     }
@@ -341,11 +414,11 @@ impl Guesses {
                 self.expect(place);
                 return if ahead == 0 { Found::Expected } else { Found::Other };
             }
-            place = gap.after;
+            place = usize::from(gap.after);
         }
         let Some(slot) = slot(text) else { return Found::Nothing };
-        let places = (slot..slot + PROBES).map(|slot| self.slots[slot % SLOTS]);
-        let mut places = places.take_while(|place| *place != NONE);
+        let places = (slot..slot + PROBES).map(|slot| self.gaps.slots[slot % SLOTS]);
+        let mut places = places.take_while(|place| *place != NONE).map(usize::from);
         match places.find(|place| self.at(*place).is_at(text, is_first, self.seen)) {
             Some(place) => {
                 self.expect(place);
@@ -357,18 +430,9 @@ impl Guesses {
         }
     }
 
-    /// The gap that stands behind the last one. Where another was expected, it is from the second time on.
-    fn expect(&mut self, place: u8) {
-        let is_other = self.next != place;
-        let expected = self.at_mut(self.next);
-        if is_other && !expected.is_doubted {
-            expected.is_doubted = true;
-        } else if self.last == NONE {
-            self.first = place;
-        } else {
-            self.at_mut(self.last).after = place;
-        }
-        self.at_mut(place).is_doubted = false;
+    /// The gap that stands behind the last one.
+    fn expect(&mut self, place: usize) {
+        self.gaps.expect(place, self.last, self.next);
         self.next = place;
     }
 
@@ -385,8 +449,10 @@ impl Guesses {
         text[gap.len()..len].fill(b'"');
         let extent = u32::MAX >> (GAP_BYTES - len);
         let is_known = |known: &Gap| known.text == text && known.extent == extent;
-        let (Some(slot), false) = (slot(&text), self.gaps[..place].iter().any(is_known)) else { return };
-        let Some(slot) = (slot..slot + PROBES).find(|slot| self.slots[slot % SLOTS] == NONE) else { return };
+        let (Some(slot), false) = (slot(&text), self.gaps.all[..place].iter().any(is_known)) else { return };
+        let Some(slot) = (slot..slot + PROBES).find(|slot| self.gaps.slots[slot % SLOTS] == NONE) else {
+            return;
+        };
         let name = match self.names.iter().position(|name| *name == meaning.hash) {
             Some(name) => name,
             None if self.names.len() == NAMES_MAX => return,
@@ -396,30 +462,37 @@ impl Guesses {
             }
         };
         let byte = |place: usize| u8::try_from(place).unwrap_or_default();
-        let place = byte(place);
-        *self.at_mut(place) = Gap {
+        let name = 1 << (name + PLACE_BITS);
+        let elsewhere = match (is_text && meaning.ease != Ease::None, is_first) {
+            (false, _) => ANYWHERE,
+            (true, true) => BEHIND_FIRST,
+            (true, false) => AT_FIRST,
+        };
+        *self.gaps.at_mut(place) = Gap {
             text,
+            bars: name | elsewhere,
+            turned: if is_first { name | ANYWHERE } else { name },
             extent,
             ease: meaning.ease,
             is_kept: meaning.ease == Ease::Keep,
-            is_first,
+            is_first: Some(is_first),
             is_text,
-            is_first_text: is_text.then_some(is_first),
-            behind_comma: byte(meaning.behind_comma),
             value_at: byte(meaning.value_at),
             after: NONE,
             is_doubted: false,
-            name: 1 << name,
+            len: 0,
+            times: 0,
+            expected: u8::MAX,
         };
-        self.slots[slot % SLOTS] = place;
+        self.gaps.slots[slot % SLOTS] = byte(place);
         self.meanings.push(meaning);
         self.expect(place);
-        (self.last, self.next) = (place, NONE);
+        (self.last, self.next) = (place, usize::from(NONE));
     }
 
     /// Hashes of the names recognised in this record.
     pub fn seen(&self) -> impl Iterator<Item = u64> {
-        let is_seen = |name: usize| self.seen >> name & 1 == 1;
+        let is_seen = |name: usize| self.seen >> (name + PLACE_BITS) & 1 == 1;
         self.names.iter().enumerate().filter(move |(name, _)| is_seen(*name)).map(|(_, hash)| *hash)
     }
 }
@@ -445,6 +518,8 @@ std::thread_local! {
     pub(super) static RECOGNISED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
     /// How often one was looked up by its name.
     static LOOKED_UP: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+    /// How often a text was as long as those before it.
+    static FORESEEN: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 #[cfg(test)]
@@ -453,9 +528,11 @@ mod tests {
     use super::super::{Coding, Limits};
     use super::*;
 
-    /// A record as often as it takes for its gaps to be known, then the one to be looked at, then others again.
+    /// A record as often as it takes for its gaps and the lengths of its texts to be known, then the one to be looked
+    /// at, then others again.
     fn among(known: &str, looked_at: &str) -> String {
-        format!("[{known},{known},{looked_at},{known},{known}]")
+        let known = vec![known; 3 + usize::from(STEADY)].join(",");
+        format!("[{known},{looked_at},{known}]")
     }
 
     #[test]
@@ -521,7 +598,42 @@ mod tests {
             let body = among(KNOWN, record);
             let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
             assert_eq!(found.verdict.err().map(|error| error.code()), Some(code), "{name}");
-            assert_eq!(found.output, format!("[{SHOWN},{SHOWN}"), "{name}");
+            let shown = among(SHOWN, "").split_once(",,").map(|(shown, _)| shown.to_owned());
+            assert_eq!(Some(found.output), shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_looked_at_whether_or_not_it_is_as_long_as_those_before() {
+        const KNOWN: &str = r#"{"kode":"9901","nik":"9901014512900003","nama":"SITI","alamat":"KENANGA"}"#;
+        const SHOWN: &str = r#"{"kode":"9901","nik":"990101**********","nama":"SITI"}"#;
+        let plan = standard(array());
+        // What follows the name, and the name with what leaves of it.
+        let cases = [
+            ("as long", "BUDI", Ok("BUDI")),
+            ("shorter", "TIA", Ok("TIA")),
+            ("none", "", Ok("")),
+            ("longer", "SUSILO", Ok("SUSILO")),
+            ("longer than half a block", "SITI CONTOH SARI BUDI", Ok("SITI CONTOH SARI BUDI")),
+            ("an escaped quote where it should end", "SIT\\\"", Ok("SIT\\\"")),
+            ("an escaped quote before", "S\\\"TI\\\\X", Ok("S\\\"TI\\\\X")),
+            ("a member in it", "\\\",\\\"x\\\":\\\"", Ok("\\\",\\\"x\\\":\\\"")),
+            ("beyond ASCII", "S\u{cf}I", Ok("S\u{cf}I")),
+            ("a number", "9901014512900003", Ok("****************")),
+            ("a number with points", "9901.0145.1290.0003", Ok("****.****.****.****")),
+            ("a control character", "S\u{1}TI", Err("control_character")),
+            ("a line feed where it should end", "SITI\n", Err("control_character")),
+            ("a quote before", "S\"TI", Err("syntax")),
+        ];
+        for (name, text, shown) in cases {
+            let before = FORESEEN.get();
+            let body = among(KNOWN, &KNOWN.replace("SITI", text));
+            let found = run_all_cuts(&plan, Coding::Identity, Limits::default(), body.as_bytes());
+            match shown {
+                Ok(shown) => assert_eq!(found.output, among(SHOWN, &SHOWN.replace("SITI", shown)), "{name}"),
+                Err(code) => assert_eq!(found.verdict.map_err(|error| error.code()), Err(code), "{name}"),
+            }
+            assert!(FORESEEN.get() > before, "{name}: no length was foreseen");
         }
     }
 

@@ -130,13 +130,13 @@ pub(super) fn check_among_others(plan: &MaskPlan, limits: Limits, body: &[u8], a
     match plan.format {
         Format::Json(Records::Array) if body.starts_with(b"[{") => {
             for other in OTHERS {
-                let before = format!("{other},").repeat(3);
+                let before = format!("{other},").repeat(8);
                 check_behind(plan, limits, ("[", &before, "]"), body, alone);
             }
         }
         Format::Ndjson => {
             for other in OTHERS {
-                check_behind(plan, limits, ("", &format!("{other}\n").repeat(3), ""), body, alone);
+                check_behind(plan, limits, ("", &format!("{other}\n").repeat(8), ""), body, alone);
             }
         }
         Format::Csv { delimiter, .. } => {

@@ -5,10 +5,11 @@
 use std::ops::Range;
 
 use super::Tally;
+use super::fields::Fields;
 use super::guess::{Found, Noted};
 use super::mask::{Order, Seen, Shown};
 use super::object::Objects;
-use super::rules::Ease;
+use super::rules::{Ease, Rule};
 use super::splice::Splice;
 use super::stream::Window;
 
@@ -24,55 +25,64 @@ impl Objects {
         splice: &mut Splice<'_>,
         (has_area, tally): (&mut bool, &mut Tally),
     ) -> bool {
+        let Self { guesses, rules, work, .. } = self;
         loop {
-            let end = self.guesses.pass(window.bytes, *member, first, &self.work.values.accepted);
-            let mut which = 0;
-            while let Some(&Noted { at, start, end, place, ease }) = self.guesses.noted(which) {
-                which += 1;
-                *has_area |= matches!(ease, Ease::Area { .. });
-                match ease {
-                    Ease::Drop | Ease::Area { is_kept: false } => splice.leave_out(at, end),
-                    Ease::Keep | Ease::Area { is_kept: true } | Ease::Change | Ease::None => {
-                        splice.let_out(at + self.guesses.behind_comma(place));
-                    }
+            let end = guesses.pass(window.bytes, *member, first, &work.values.accepted);
+            // Those that are not noted are kept.
+            let mut behind = *member;
+            for &Noted { at, end, place, ease } in guesses.noted() {
+                if at != behind {
+                    splice.let_out_behind_comma(behind);
+                }
+                behind = end;
+                if matches!(ease, Ease::Drop | Ease::Area { is_kept: false }) {
+                    splice.leave_out(at, end);
+                } else {
+                    splice.let_out_behind_comma(at);
                 }
                 if ease == Ease::Change {
-                    self.change_text(place, window, start..end - 1, splice, tally);
+                    let Some(rule) = guesses.meaning_at(place).rule.map(|place| rules.at(place)) else {
+                        continue;
+                    };
+                    let start = at + guesses.value_at(place) + 1;
+                    change_text(rule, window, start..end - 1, splice, &mut work.fields, tally);
                 }
+                *has_area |= matches!(ease, Ease::Area { .. });
+            }
+            if end != behind {
+                splice.let_out_behind_comma(behind);
             }
             let is_further = end > *member;
             *member = end;
             let Some(text) = window.bytes.get(end..).and_then(<[u8]>::first_chunk) else { return false };
-            match self.guesses.find(text, end == first) {
+            match guesses.find(text, end == first) {
                 Found::Nothing => return false,
                 Found::Expected if !is_further => return true,
                 Found::Expected | Found::Other => {}
             }
         }
     }
+}
 
-    #[inline(never)]
-    fn change_text(
-        &mut self,
-        place: u8,
-        window: Window<'_>,
-        text: Range<usize>,
-        splice: &mut Splice<'_>,
-        tally: &mut Tally,
-    ) {
-        let Some(rule) = self.guesses.meaning_at(place).rule.map(|place| self.rules.at(place)) else {
-            return;
-        };
-        let Order::Change(change) = &rule.order else { return };
-        let unreadable = tally.unreadable;
-        match change.show(Seen::Text(&window.bytes[text.clone()]), &mut [0; 16], tally) {
-            Shown::Text(shown) => splice.replace(text.start, text.end, shown),
-            Shown::Nothing => splice.replace(text.start - 1, text.end + 1, b"null"),
-            Shown::Written(shown) => splice.replace(text.start - 1, text.end + 1, shown),
-        }
-        self.work.fields.change(rule.place, 1);
-        if tally.unreadable > unreadable {
-            self.work.fields.note(rule.place, &Tally { unreadable, ..*tally }, tally);
-        }
+/// Writes what a plain text becomes.
+#[inline(never)]
+fn change_text(
+    rule: &Rule,
+    window: Window<'_>,
+    text: Range<usize>,
+    splice: &mut Splice<'_>,
+    fields: &mut Fields,
+    tally: &mut Tally,
+) {
+    let Order::Change(change) = &rule.order else { return };
+    let unreadable = tally.unreadable;
+    match change.show(Seen::Text(&window.bytes[text.clone()]), &mut [0; 16], tally) {
+        Shown::Text(shown) => splice.replace(text.start, text.end, shown),
+        Shown::Nothing => splice.replace(text.start - 1, text.end + 1, b"null"),
+        Shown::Written(shown) => splice.replace(text.start - 1, text.end + 1, shown),
+    }
+    fields.change(rule.place, 1);
+    if tally.unreadable > unreadable {
+        fields.note(rule.place, &Tally { unreadable, ..*tally }, tally);
     }
 }

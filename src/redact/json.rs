@@ -120,7 +120,7 @@ impl Json {
             (b' ' | b'\t' | b'\n' | b'\r', _, _) => blanks_out(window, out, Problem::Syntax),
             (0xEF, _, _) => Stop::bad(0, Problem::ByteOrderMark),
             (b'{', true, _) => {
-                let end = self.objects.record(window, 0, out, tally)?;
+                let end = self.objects.record(window, 0..0, out, tally)?;
                 self.place = Place::End;
                 Ok(end)
             }
@@ -156,19 +156,13 @@ impl Json {
             return Ok(end);
         };
         scan::expect(window, at, if self.columnar.is_some() { b'[' } else { b'{' })?;
-        let len_before = out.len();
         // The comma of a record before which none was let out stays behind.
         let from = if self.has_record { 0 } else { behind_comma };
-        out.extend_from_slice(&window.bytes[from..at]);
         let end = match &self.columnar {
-            None => self.objects.record(window, at, out, tally)?,
-            Some(columnar) => columnar.row(&mut self.objects, window, at, out, tally)?,
+            None => self.objects.record(window, from..at, out, tally)?,
+            Some(columnar) => columnar.row(&mut self.objects, window, from..at, out, tally)?,
         };
-        if self.objects.is_withheld {
-            out.truncate(len_before);
-        } else {
-            self.has_record = true;
-        }
+        self.has_record |= !self.objects.is_withheld;
         self.place = Place::Records { is_first: false };
         Ok(end)
     }

@@ -4,8 +4,9 @@ use wide::i8x16;
 
 /// Bytes looked at together: most gaps and most values are shorter.
 pub(super) const BLOCK: usize = 32;
+pub(super) const HALF: usize = BLOCK / 2;
 /// Bytes that one register holds.
-const LANES: usize = 16;
+const LANES: usize = HALF;
 
 #[inline]
 fn halves(block: &[u8; BLOCK]) -> [i8x16; 2] {
@@ -39,12 +40,26 @@ pub(super) fn text_stops(block: &[u8; BLOCK]) -> u32 {
     bits([stops(low), stops(high)])
 }
 
+/// Where the first of them is, if it is in the first half.
+#[inline]
+pub(super) fn first_stop(block: &[u8; BLOCK]) -> usize {
+    stops(halves(block)[0]).to_bitmask().trailing_zeros() as usize
+}
+
 #[inline]
 fn stops(half: i8x16) -> i8x16 {
     // With this bit turned the quote is just above the control characters; what is beyond ASCII is negative, so
     // below them.
     let is_low = (half ^ i8x16::splat(0x02)).simd_lt(i8x16::splat(0x21));
     is_low | half.simd_eq(i8x16::splat(0x5C))
+}
+
+/// Whether the byte at `AT` is a letter, without a look at it alone.
+#[inline]
+pub(super) fn is_letter_at<const AT: usize>(block: &[u8; BLOCK]) -> bool {
+    let lower = halves(block)[AT / LANES] | i8x16::splat(0x20);
+    let letters = lower.simd_gt(i8x16::splat(0x60)) & lower.simd_lt(i8x16::splat(0x7B));
+    letters.to_bitmask() >> (AT % LANES) & 1 == 1
 }
 
 /// How many of the first `len` bytes are digits.

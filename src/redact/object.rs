@@ -3,6 +3,8 @@
 //! Names are compared decoded and leave as they were written, unless the rule gives another. The row's area is
 //! checked on the way; a row without one, or outside, ends the pass.
 
+use std::ops::Range;
+
 use crate::domain::{CopyKey, MaskPlan, Outside, Wilayah};
 
 use super::error::{Problem, Stop};
@@ -24,6 +26,8 @@ pub(super) struct Objects {
     pub is_withheld: bool,
     ganda: Option<Ganda>,
     pub guesses: Guesses,
+    /// Whether the last record was known gap by gap, with plain texts between them.
+    pub was_known: bool,
 }
 
 impl Objects {
@@ -42,6 +46,7 @@ impl Objects {
             is_withheld: false,
             ganda: Ganda::new(plan, key),
             guesses: Guesses::default(),
+            was_known: false,
         }
     }
 
@@ -96,22 +101,25 @@ impl Objects {
         self.ganda.as_ref().map(|ganda| Code(ganda.code()))
     }
 
-    /// Writes the record whose `{` is at `at`, unless it is withheld, and returns its end.
+    /// Writes the record whose `{` is at `at`, with what stands before it from `from` on, unless it is withheld, and
+    /// returns its end.
     pub fn record(
         &mut self,
         window: Window<'_>,
-        at: usize,
+        Range { start: from, end: at }: Range<usize>,
         out: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let (len_before, tally_before) = (out.len(), *tally);
         self.begin(tally);
         self.guesses.begin();
-        let mut splice = Splice::new(window.bytes, at, out);
+        let mut splice = Splice::new(window.bytes, from, out);
         let mut has_area = false;
         let first = at + 1;
+        self.was_known = false;
         // Where the member's text begins, its comma included.
         let mut member = first;
+        let mut was_known = true;
         let end = loop {
             let is_known = self.hurry(window, first, &mut member, &mut splice, (&mut has_area, tally));
             let meaning = if is_known {
@@ -124,6 +132,7 @@ impl Objects {
                     None => break scan::blanks(window, member),
                 }
             };
+            was_known = false;
             tally.near_misses += u64::from(meaning.is_near);
             let value = self.work.scanner.value(window, member + meaning.value_at)?;
             has_area |= self.look(meaning.rule, window, value, tally)?;
@@ -155,6 +164,7 @@ impl Objects {
             code.write(&mut splice);
         }
         splice.write_to(end + 1);
+        self.was_known = was_known && end == member;
         self.end(out, len_before, tally, tally_before);
         Ok(end + 1)
     }

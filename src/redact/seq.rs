@@ -29,9 +29,7 @@ impl Seq {
         }
         let at = scan::blanks(window, 1);
         scan::expect(window, at, b'{')?;
-        let len_before = out.len();
-        out.extend_from_slice(&window.bytes[..at]);
-        let end = self.objects.record(window, at, out, tally)?;
+        let end = self.objects.record(window, 0..at, out, tally)?;
         let next = scan::blanks(window, end);
         let has_line_feed = window.bytes[end..next].contains(&b'\n');
         match window.bytes.get(next) {
@@ -41,9 +39,7 @@ impl Seq {
             None | Some(&SEPARATOR) => {}
             Some(_) => return Stop::bad(next, Problem::TrailingBytes),
         }
-        if self.objects.is_withheld {
-            out.truncate(len_before);
-        } else {
+        if !self.objects.is_withheld {
             out.extend_from_slice(&window.bytes[end..next]);
         }
         Ok(next)

@@ -4,6 +4,8 @@
 //! left out writes what is before it and goes on behind it. The separator belongs to the member that follows
 //! it. So a record of which all is kept is written in one piece, byte for byte.
 
+use std::ops::Range;
+
 use super::error::Stop;
 
 pub(super) struct Splice<'a> {
@@ -29,8 +31,18 @@ impl<'a> Splice<'a> {
         self.has_let_out = true;
     }
 
+    /// The same of a member whose separator, if it has one, stands behind blanks at `at`.
+    #[inline]
+    pub fn let_out_behind_comma(&mut self, at: usize) {
+        if self.has_left_out && !self.has_let_out {
+            let comma = self.input[at..].iter().position(|byte| *byte == b',');
+            self.pending = comma.map_or(at, |comma| at + comma + 1);
+        }
+        self.has_let_out = true;
+    }
+
     /// Leaves a member out, its separator included.
-    #[inline(never)]
+    #[inline]
     pub fn leave_out(&mut self, from: usize, to: usize) {
         self.write_to(from);
         self.pending = to;
@@ -60,15 +72,39 @@ impl<'a> Splice<'a> {
         self.out.extend_from_slice(fresh);
     }
 
+    #[inline]
     pub fn write_to(&mut self, end: usize) {
         if end == self.pending {
             return; // as between two members left out
         }
-        self.out.extend_from_slice(&self.input[self.pending..end]);
+        self.write_some(end);
+    }
+
+    #[inline(never)]
+    fn write_some(&mut self, end: usize) {
+        copy(self.input, self.pending..end, self.out);
         self.pending = end;
     }
 
     pub fn has_let_out(&self) -> bool {
         self.has_let_out
+    }
+}
+
+/// Bytes copied together.
+const WIDE: usize = 64;
+
+/// Appends a part of `input`. Many are short and of any length, for which a copy of a fixed length is faster, even if
+/// some bytes more are copied: those are beyond the end of `out` and stay there.
+#[inline]
+pub(super) fn copy(input: &[u8], part: Range<usize>, out: &mut Vec<u8>) {
+    let len = part.len();
+    match input[part.start..].first_chunk::<WIDE>() {
+        Some(wide) if len <= WIDE => {
+            let end = out.len() + len;
+            out.extend_from_slice(wide);
+            out.truncate(end);
+        }
+        Some(_) | None => out.extend_from_slice(&input[part]),
     }
 }

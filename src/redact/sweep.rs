@@ -35,7 +35,7 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
 #[inline]
 pub(super) fn short_may_hold(block: &[u8; lanes::BLOCK], len: usize) -> bool {
     len >= RUN_DIGITS
-        && !block[RUN_DIGITS - 1].is_ascii_alphabetic()
+        && !lanes::is_letter_at::<{ RUN_DIGITS - 1 }>(block)
         && lanes::digits(block, len) >= RUN_DIGITS
 }
 
