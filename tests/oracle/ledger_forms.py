@@ -59,8 +59,10 @@ def number(value):
 
 
 def written(pattern, what):
+    matches = re.compile(pattern).fullmatch
+
     def form(value):
-        require(isinstance(value, str) and re.fullmatch(pattern, value), f"it is no {what}")
+        require(isinstance(value, str) and matches(value), f"it is no {what}")
 
     return form
 
@@ -80,10 +82,14 @@ action = written(
 )
 
 
+moment = written(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", "time")
+run_of_numbers = written(r"(0|[1-9][0-9]{0,2})(-[1-9][0-9]{0,2})?", "run of numbers")
+
+
 def time(value):
-    written(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", "time")(value)
+    moment(value)
     try:
-        datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ")
+        datetime.fromisoformat(value)
     except ValueError:
         raise Refused("there is no such time") from None
 
@@ -201,7 +207,7 @@ def numbers_of(value):
     """`1-12,14` as numbers; there is one way to write them."""
     found = []
     for run in value.split(","):
-        written(r"(0|[1-9][0-9]{0,2})(-[1-9][0-9]{0,2})?", "run of numbers")(run)
+        run_of_numbers(run)
         first, _, last = run.partition("-")
         require(not last or int(last) > int(first), "a run goes backwards")
         require(not found or int(first) > found[-1] + 1, "runs out of order, or not joined")
@@ -292,7 +298,7 @@ def read_entry(leaf):
     """What an entry says, once its bytes are the one way to say it."""
     require(len(leaf) <= ENTRY_BYTES_MAX, "it is too long")
     try:
-        value = json.loads(leaf.decode(), object_pairs_hook=_object, parse_float=_no_number, parse_constant=_no_number)
+        value = DECODER.decode(leaf.decode())
     except (ValueError, RecursionError):
         raise Refused("it is not JSON in UTF-8") from None
     require(isinstance(value, dict), "it is no object")
@@ -300,7 +306,7 @@ def read_entry(leaf):
     require(isinstance(kind, str) and kind in READERS, "its type is not known")
     READERS[kind](value)
     try:
-        compact = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        compact = ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         raise Refused("it holds half a character") from None
     require(compact == leaf, "it is not compact JSON")
@@ -315,3 +321,7 @@ def _object(pairs):
 
 def _no_number(_):
     raise Refused("a number is not a whole one")
+
+
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_no_number, parse_constant=_no_number)
