@@ -19,4 +19,5 @@ pub mod release;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod trace;
 pub mod upstream;

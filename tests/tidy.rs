@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Each module of `src/` and those of `crate::` it may name.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("document", &[]),
     ("telemetry", &[]),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("policy", &["domain", "document", "identity"]),
     ("register", &["domain", "document"]),
     ("ledger", &["domain", "store"]),
+    ("trace", &["domain", "ledger", "redact"]),
     ("release", &["domain", "admission", "identity", "policy", "ledger", "upstream", "redact"]),
     ("server", &["domain", "admission", "release", "telemetry"]),
     (
@@ -60,6 +61,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "demo",
             "register",
             "store",
+            "trace",
             "caller",
         ],
     ),

@@ -11,3 +11,9 @@ mod tests;
 
 pub use checked::{Config, load};
 pub use file::KEYS;
+
+/// Reads the secret that `[ledger] master_key` names, for those who trace copies by it.
+pub fn master_key(path: &std::path::Path) -> Result<crate::release::MasterKey, String> {
+    let bytes = pem::secret(path).map_err(|unfit| format!("{}; {}", unfit.what, unfit.help))?;
+    Ok(crate::release::MasterKey::new(&bytes))
+}

@@ -14,6 +14,19 @@ use super::mask::{Room, Seen, base32};
 /// A token's text begins with a field's name, which holds no blank.
 const DOMAIN: &[u8] = b"salinan kode_ganda v1\0";
 
+/// What has taken in the key and the domain.
+pub(super) fn context(key: &CopyKey) -> hmac::Context {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
+    context.update(DOMAIN);
+    context
+}
+
+pub(super) fn write(context: &hmac::Context, number: &Nik, room: &mut Room) {
+    let mut context = context.clone();
+    context.update(number.digits());
+    base32(context.sign().as_ref(), room);
+}
+
 pub(super) struct Ganda {
     /// Has taken in the key and the domain already.
     context: hmac::Context,
@@ -27,9 +40,7 @@ impl Ganda {
     /// `None` where the plan adds no column.
     pub fn new(plan: &MaskPlan, key: &CopyKey) -> Option<Self> {
         plan.kode_ganda.as_ref()?;
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
-        context.update(DOMAIN);
-        Some(Self { context, code: None })
+        Some(Self { context: context(key), code: None })
     }
 
     /// A new row begins.
@@ -48,10 +59,8 @@ impl Ganda {
             tally.unreadable += 1;
             return;
         };
-        let mut context = self.context.clone();
-        context.update(number.digits());
         let mut room = Room::default();
-        base32(context.sign().as_ref(), &mut room);
+        write(&self.context, &number, &mut room);
         self.code = Some(room);
     }
 

@@ -73,10 +73,10 @@ pub(super) enum Shown<'a> {
 pub(super) type Room = [u8; 16];
 
 /// Stands for a value that is not 16 digits. Of fixed length, since the length of a value discloses too.
-const WHOLE: &[u8] = b"****";
+pub(super) const WHOLE: &[u8] = b"****";
 /// Stands for what follows the letters shown, also when nothing does.
-const REST: &[u8] = b"***";
-const AGE_YEARS_MAX: i16 = 150;
+pub(super) const REST: &[u8] = b"***";
+pub(super) const AGE_YEARS_MAX: i16 = 150;
 
 impl Order {
     /// `quote` writes a fixed text as the format has it.
@@ -221,7 +221,7 @@ fn write_letters(text: &[u8], first: usize, room: &mut Room) -> usize {
 }
 
 /// `YYYY-MM-DD`, `DD-MM-YYYY`, `DD/MM/YYYY` or `DD|MM|YYYY`, of a day that was.
-fn read_date(text: &[u8]) -> Option<Date> {
+pub(super) fn read_date(text: &[u8]) -> Option<Date> {
     let number = |from: usize, to: usize| {
         let digits = text.get(from..to)?;
         digits.iter().try_fold(0_i16, |number, byte| {

@@ -48,6 +48,7 @@ mod rules;
 mod scan;
 mod segments;
 mod seq;
+mod shape;
 mod slices;
 mod splice;
 mod stations;
@@ -59,6 +60,7 @@ pub use coding::Coding;
 pub use encode::{EncodeError, Encoder};
 pub use error::{Problem, RedactError};
 pub use fields::FieldTally;
+pub use shape::{Fit, Recode, fit, is_code};
 
 use coding::{Decoder, Stopped};
 use stream::Stream;

@@ -14,6 +14,7 @@ mod refusals;
 mod releases;
 mod row;
 mod sheet;
+mod trace;
 mod when;
 
 use std::fs::DirBuilder;
@@ -57,6 +58,7 @@ enum Command {
     Open(releases::Open),
     Refusals(refusals::Refusals),
     Changes(changes::Changes),
+    Trace(trace::Args),
     /// Tell what is still owed to which party, by a register of entitled parties and areas
     Due(due::Due),
     /// Print the current signed checkpoint
@@ -122,6 +124,7 @@ pub fn run(args: &Args) -> Outcome {
         Command::Open(args) => releases::open(args),
         Command::Refusals(args) => refusals::refusals(args),
         Command::Changes(args) => changes::changes(args),
+        Command::Trace(args) => trace::run(args),
         Command::Due(args) => due::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;

@@ -129,6 +129,8 @@ impl Spot {
             match (self, value.parse::<Tps>()) {
                 (Self::Tps(tps), Ok(own)) if *tps == own => {}
                 (Self::Area(area), Ok(own)) if area.contains_tps(&own) => is_part = true,
+                // The source was trusted to keep to the parameter; where its rows were looked at, they tell.
+                (_, Ok(_)) if listed.and_then(|tps| tps.holds(self.code())) == Some(true) => is_unsure = true,
                 (_, Ok(_)) => return None,
                 // The area itself may stand among the parameters; any other one leaves rows out.
                 (_, Err(_)) => is_unsure |= value.parse() != Ok(intent.wilayah),
