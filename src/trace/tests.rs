@@ -289,19 +289,11 @@ fn a_cut_of_a_copy_is_traced_to_it_or_to_those_that_nothing_tells_from_it() {
         let own = first.iter().find(|finding| finding.account.index == copy.account.index);
         let own = own.unwrap_or_else(|| panic!("{context}: the copy is not among the first"));
         assert_eq!(own.rows, rows.len() as u64, "{context}: every row can have come from it");
-        let keyed =
-            ["nik", "kode_ganda", "nik_semu"].iter().any(|name| columns.iter().any(|own| own == name));
-        if with_source
-            && copy.is_keyed
-            && keyed
-            && !(columns.len() == 1 && columns[0] == "nik" && own.account.intent.policy == "policy-1")
-        {
-            let is_code =
-                columns.iter().any(|name| name == "kode_ganda") || own.account.intent.policy != "policy-1";
-            if is_code {
-                assert!(own.strength.is_proof() && first.len() == 1, "{context}: {:?}", own.strength);
-                by_code += 1;
-            }
+        let has = |name: &str| columns.iter().any(|own| own == name);
+        let is_token = has("nik") && own.account.intent.policy == "policy-2";
+        if with_source && (has("kode_ganda") || has("nik_semu") || is_token) {
+            assert!(own.strength.is_proof() && first.len() == 1, "{context}: {:?}", own.strength);
+            by_code += 1;
         }
         match first {
             [_] => alone += 1,

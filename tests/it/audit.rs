@@ -65,7 +65,8 @@ async fn each_question_is_answered_as_a_table_as_csv_and_as_json() {
     is(&releases(&["party", "pemilu-2024/9"]), &[]);
     is(&releases(&["area", "9901"]), &[(&whole, "all"), (&broken, "perhaps"), (&narrow, "part")]);
     is(&releases(&["area", "99.01.01.1001.001"]), &[(&whole, "all"), (&broken, "perhaps"), (&narrow, "all")]);
-    is(&releases(&["area", "9901011001002"]), &[(&whole, "all"), (&broken, "perhaps")]);
+    // The record of the whole copy lists its polling stations, and this one is not among them.
+    is(&releases(&["area", "9901011001002"]), &[(&broken, "perhaps")]);
     is(&releases(&["area", "99"]), &[(&whole, "part"), (&broken, "perhaps"), (&narrow, "part")]);
     is(&releases(&["area", "9902"]), &[]);
     is(&releases(&["area", "9901", "--version", "2"]), &[]);
@@ -199,4 +200,88 @@ async fn a_read_without_a_server_waits_for_the_next_one_and_that_of_a_copy_is_sa
     assert_eq!(asked.status.code(), Some(2), "{}", shown(&asked));
     assert!(asked.stdout.is_empty(), "nothing is answered");
     std::fs::remove_file(proxy.site.path("ledger/audit-reads")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaked_file_is_traced_to_the_copies_it_can_have_come_from() {
+    let proxy = Proxy::start().await;
+    let client = proxy.client();
+    let mut bodies = Vec::new();
+    for (form, role) in [
+        (Form::Ndjson, "partai"),
+        (Form::Ndjson, "bawaslu"),
+        (Form::Csv, "peneliti"),
+        (Form::Csv, "peneliti"),
+    ] {
+        proxy.source.answer(stub::whole(form.media_type(), form.whole(3)));
+        let token = if role == "partai" { proxy.site.partai() } else { proxy.site.of_role(role) };
+        let reply = client.get(form.path(), &token).await;
+        let release = reply.header("release-id").unwrap().to_owned();
+        proxy.closing(&release).await;
+        bodies.push((release, String::from_utf8(reply.body.clone()).unwrap()));
+    }
+    let trace = |text: &str, more: &[&str]| {
+        std::fs::write(proxy.site.path("leaked"), text).unwrap();
+        let output = proxy.site.run(&[&["log", "trace", "leaked", "--dir", "ledger"], more].concat());
+        let said = shown(&output);
+        for hidden in ["WARGA", "9901014512900003", "9901010101010001"] {
+            assert!(!said.contains(hidden), "`{hidden}` of the file is printed");
+        }
+        (output, said)
+    };
+    let ranks = |text: &str, more: &[&str]| {
+        let (output, said) = trace(text, &[&["--format", "json"], more].concat());
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        let rows = document["rows"].as_array().unwrap().clone();
+        let of = |row: &Value| {
+            let release = bodies.iter().position(|(id, _)| row["release"] == id.as_str()).unwrap();
+            (row["rank"].as_u64().unwrap(), release, row["verdict"].as_str().unwrap().to_owned())
+        };
+        (rows.iter().map(of).collect::<Vec<_>>(), document)
+    };
+    let is = |verdict: &str| verdict.to_owned();
+
+    // The whole copy, byte for byte.
+    let (found, document) = ranks(&bodies[0].1, &[]);
+    assert_eq!(found, [(1, 0, is("the whole copy"))]);
+    assert!(document["conclusion"].as_str().unwrap().starts_with("proven: the file came from release"));
+    // Two rows of two columns, written otherwise: the copies that had a polling station.
+    let cut = "Kode_TPS;NAMA\n9901011001001;WARGA 2\n9901011001001;WARGA 0\n";
+    let (found, document) = ranks(cut, &[]);
+    assert_eq!(found, [(1, 2, is("consistent")), (1, 3, is("consistent"))]);
+    assert_eq!(document["columns_set_aside"], serde_json::json!([]));
+    assert_eq!(document["excluded"], serde_json::json!([["the copy had no `kode_tps`", 2]]));
+    // One row with a token: with the key and the source's row it is proof of one of the two.
+    let cells = |line: &str| line.split(',').take(2).collect::<Vec<_>>().join(",");
+    let token: String = bodies[3].1.lines().take(2).map(|line| format!("{}\n", cells(line))).collect();
+    assert!(token.lines().next().unwrap().contains("nik"), "the token is in the cut");
+    assert_eq!(ranks(&token, &[]).0.iter().map(|(rank, ..)| *rank).collect::<Vec<_>>(), [1, 1]);
+    std::fs::write(proxy.site.path("extract"), Form::Csv.whole(3)).unwrap();
+    let (found, document) = ranks(&token, &["--master-key", "master.key", "--source", "extract"]);
+    assert_eq!(found, [(1, 3, is("keyed values"))]);
+    assert!(document["rows"][0]["why"][0].as_str().unwrap().starts_with("proof: 1 of 1 keyed values"));
+    // A number in full was never given: nobody's copy.
+    let (output, said) = trace("nik,nama\n9901014512900003,WARGA 1\n", &[]);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("no release of this ledger") && said.contains("excluded"), "{said}");
+    // What cannot be read as rows can still be a whole copy, and is said to be no rows.
+    let (output, said) = trace("{\"nama\": [", &[]);
+    assert!(output.status.code() == Some(1) && said.contains("not read as rows"), "{said}");
+    let (output, said) = trace(&bodies[1].1, &["--master-key", "policy.toml"]);
+    assert!(output.status.code() == Some(2) && said.contains("64 hexadecimal digits"), "{said}");
+    let table = trace(cut, &[]).1;
+    for expected in [
+        "nothing in the file tells these 2 releases apart",
+        "consistent: 2 of 2 rows",
+        "note: rows were placed in areas by kode_tps",
+    ] {
+        assert!(table.contains(expected), "`{expected}` is not in\n{table}");
+    }
+    let records = proxy.site.records();
+    let read = records.iter().rev().find_map(|record| match &record.entry {
+        Entry::AuditRead(read) => Some(read),
+        _ => None,
+    });
+    let read = read.unwrap();
+    assert_eq!((&*read.question, &*read.parameters[0].1), ("trace", "2"));
 }

@@ -94,6 +94,14 @@ level = "kabkota"
 [role.fields]
 nama = "keep"
 tanggal_lahir = "year"
+
+[[role]]
+role = "peneliti"
+level = "kabkota"
+[role.fields]
+nama = "keep"
+nik = "token"
+kode_tps = "keep"
 "#;
 
 /// The forms in which the fixture's source answers.
