@@ -226,24 +226,36 @@ fn is_unseen(character: char) -> bool {
     )
 }
 
-/// Blanks of any width, points, dashes, slashes and underscores.
+/// Blanks of any width; all that Unicode calls a dash or a connector (`Pd`, `Pc`), an underscore among them, and the
+/// minus; points, and slashes.
 fn is_separator(character: char) -> bool {
-    let is_mark = matches!(
+    let is_dash = matches!(
         character,
-        '.' | '-' | '/' | '_' | '\u{B7}' | '\u{2010}'
-            ..='\u{2015}'
-                | '\u{2024}'
-                | '\u{2027}'
-                | '\u{2044}'
-                | '\u{2212}'
-                | '\u{2215}'
-                | '\u{3002}'
-                | '\u{FF0D}'
-                | '\u{FF0E}'
-                | '\u{FF0F}'
-                | '\u{FF3F}'
+        '-' | '_' | '\u{58A}' | '\u{5BE}' | '\u{1400}' | '\u{1806}' | '\u{2010}'..='\u{2015}' | '\u{203F}'
+            | '\u{2040}' | '\u{2043}' | '\u{2054}' | '\u{2212}' | '\u{2E17}' | '\u{2E1A}' | '\u{2E3A}'
+            | '\u{2E3B}' | '\u{2E40}' | '\u{2E5D}' | '\u{301C}' | '\u{3030}' | '\u{30A0}'
+            | '\u{FE31}'..='\u{FE34}' | '\u{FE4D}'..='\u{FE4F}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}'
+            | '\u{FF3F}' | '\u{10D6E}' | '\u{10EAD}'
     );
-    is_mark || character.is_whitespace()
+    let is_point = matches!(
+        character,
+        '.' | '\u{B7}'
+            | '\u{6D4}'
+            | '\u{2022}'
+            | '\u{2024}'
+            | '\u{2027}'
+            | '\u{2219}'
+            | '\u{22C5}'
+            | '\u{3002}'
+            | '\u{30FB}'
+            | '\u{FE12}'
+            | '\u{FE52}'
+            | '\u{FF0E}'
+            | '\u{FF61}'
+            | '\u{FF65}'
+    );
+    let is_slash = matches!(character, '/' | '\u{2044}' | '\u{2215}' | '\u{29F8}' | '\u{FF0F}');
+    is_dash || is_point || is_slash || character.is_whitespace()
 }
 
 #[cfg(test)]
@@ -291,6 +303,25 @@ mod tests {
         ];
         for (text, expected, runs) in cases {
             assert_eq!(swept(text), (expected.to_owned(), runs), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_dash_and_every_connector_of_unicode_is_a_separator() {
+        let dashes = regex::Regex::new(r"[\p{Pd}\p{Pc}]").unwrap();
+        let mut found = 0;
+        for character in '\0'..=char::MAX {
+            if dashes.is_match(character.encode_utf8(&mut [0; 4])) {
+                assert!(is_separator(character), "U+{:X}", u32::from(character));
+                found += 1;
+            }
+        }
+        assert!(found > 30);
+        for sign in
+            "-\u{FE58}\u{FE63}\u{FF0D}\u{2212}_\u{FF3F}.\u{FF61}\u{FE52}\u{30FB}\u{FF65}/\u{FF0F}".chars()
+        {
+            let text = format!("9901{sign}0145{sign}1290{sign}0003");
+            assert_eq!(swept(&text), (format!("****{sign}****{sign}****{sign}****"), 1), "{text}");
         }
     }
 

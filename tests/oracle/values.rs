@@ -177,7 +177,7 @@ pub struct Swept {
 }
 
 const UNSEEN: &str = r"[\u{AD}\u{34F}\u{61C}\u{180B}-\u{180F}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{206F}\u{FE00}-\u{FE0F}\u{FEFF}]*";
-const BETWEEN: &str = r"[\s./_\-\u{B7}\u{2010}-\u{2015}\u{2024}\u{2027}\u{2044}\u{2212}\u{2215}\u{3002}\u{FF0D}\u{FF0E}\u{FF0F}\u{FF3F}]";
+const BETWEEN: &str = r"[\s\p{Pd}\p{Pc}./\x{B7}\x{6D4}\x{2022}\x{2024}\x{2027}\x{2043}\x{2044}\x{2212}\x{2215}\x{2219}\x{22C5}\x{29F8}\x{3002}\x{30FB}\x{FE12}\x{FE52}\x{FF0E}\x{FF0F}\x{FF61}\x{FF65}]";
 
 pub fn swept(text: &str, sweep: &Sweep) -> Swept {
     static RUN: LazyLock<Regex> = LazyLock::new(|| {

@@ -85,7 +85,7 @@ fn whole(orders: &MaskPlan, body: &str, count: u64) -> Outcome {
 
 /// Sixteen numeric characters with at most one separator between two.
 static LONG: LazyLock<Regex> = LazyLock::new(|| {
-    let separator = r"[\s./_\-\x{B7}\x{2010}-\x{2015}\x{2024}\x{2027}\x{2044}\x{2212}\x{2215}\x{3002}\x{FF0D}-\x{FF0F}\x{FF3F}]";
+    let separator = r"[\s\p{Pd}\p{Pc}./\x{B7}\x{6D4}\x{2022}\x{2024}\x{2027}\x{2043}\x{2044}\x{2212}\x{2215}\x{2219}\x{22C5}\x{29F8}\x{3002}\x{30FB}\x{FE12}\x{FE52}\x{FF0E}\x{FF0F}\x{FF61}\x{FF65}]";
     Regex::new(&format!(r"\p{{N}}(?:{separator}?\p{{N}}){{15,}}")).expect("the pattern is a literal")
 });
 
