@@ -130,6 +130,7 @@ impl Running {
             upstream,
             master_key: config.master_key,
             limits: config.redaction,
+            public: config.public,
             stall_timeout: config.stall_timeout,
             clock,
             random,

@@ -23,7 +23,7 @@ use crate::ledger::{InForce, LedgerOptions, Signer};
 use crate::policy::PolicySet;
 use crate::redact;
 use crate::register;
-use crate::release::MasterKey;
+use crate::release::{MasterKey, Public};
 use crate::server::{ServerOptions, server_config};
 use crate::telemetry::{TraceFormat, TraceLevel, TraceOptions};
 use crate::upstream::UpstreamOptions;
@@ -42,6 +42,8 @@ pub struct Config {
     pub redaction: redact::Limits,
     pub ledger: LedgerOptions,
     pub master_key: MasterKey,
+    /// Who may read the ledger's checkpoints and hashes.
+    pub public: Public,
     pub admission: AdmissionOptions,
     pub trace: TraceOptions,
 }
@@ -90,7 +92,7 @@ fn read(
 
     let (listen, tls, server, stall_timeout) = server?;
     let (upstream, redaction) = source?;
-    let (mut ledger, master_key) = ledger?;
+    let (mut ledger, master_key, public) = ledger?;
     let policy = policy?;
     if let Some(in_force) = &mut ledger.in_force {
         in_force.policies = policy_lines(&policy);
@@ -107,6 +109,7 @@ fn read(
         redaction,
         ledger,
         master_key,
+        public,
         admission,
         trace,
     })
@@ -253,7 +256,11 @@ fn is_base(uri: &Uri) -> bool {
         && uri.query().is_none()
 }
 
-fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<(LedgerOptions, MasterKey)> {
+fn ledger(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<(LedgerOptions, MasterKey, Public)> {
     let directory = need_path(keys, "directory", folder, problems);
     let origin = keys.need_text("origin", problems)?;
     let signer = load_file(keys, "key", folder, problems, |path| {
@@ -266,6 +273,8 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
     let register = in_force_register(keys, folder, problems);
     let append_deadline = wait(keys, "append_timeout_ms", problems);
     let heartbeat = Duration::from_millis(number(keys, "heartbeat_ms", 1_000..=86_400_000, problems));
+    let words = [("nobody", Public::Nobody), ("token", Public::Token), ("anyone", Public::Anyone)];
+    let public = keys.text("public", problems).and_then(|text| word("public", &text, &words, problems));
     let directory = directory?;
     if !directory.value.is_dir() {
         problems.push(
@@ -282,7 +291,7 @@ fn ledger(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         in_force: Some(InForce { policies: Vec::new(), register: register? }),
         ..options
     };
-    Some((options, MasterKey::new(&master?)))
+    Some((options, MasterKey::new(&master?), public.unwrap_or_default()))
 }
 
 /// Digest of the register, if one is named; `None` when it is named and cannot be used.

@@ -68,6 +68,7 @@ pub(super) const LEDGER: &[Key] = &[
     Key { name: "register", example: "\"register.toml\"" },
     Key { name: "append_timeout_ms", example: "2000" },
     Key { name: "heartbeat_ms", example: "300000" },
+    Key { name: "public", example: "\"nobody\"" },
 ];
 
 pub(super) const ADMISSION: &[Key] = &[

@@ -51,7 +51,7 @@ impl Checkpoint {
     }
 
     /// The size that a note states, whether or not it is signed.
-    pub(super) fn stated_size(note: &str) -> Result<u64, CheckpointError> {
+    pub fn stated_size(note: &str) -> Result<u64, CheckpointError> {
         note.split('\n').nth(1).ok_or(CheckpointError::Shape).and_then(read_size)
     }
 

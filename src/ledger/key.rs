@@ -79,7 +79,7 @@ impl Signer {
 
     fn new(name: &str, pair: Ed25519KeyPair) -> Result<Self, KeyError> {
         check_name(name)?;
-        let key_id = key_id(name, pair.public_key().as_ref());
+        let key_id = key_id(name, ALGORITHM_ED25519, pair.public_key().as_ref());
         Ok(Self { name: name.into(), pair: Arc::new(pair), key_id })
     }
 
@@ -93,15 +93,25 @@ impl Signer {
     }
 
     pub fn verifier(&self) -> Verifier {
+        Verifier { name: self.name.clone(), public: self.public(), key_id: self.key_id }
+    }
+
+    pub(super) fn public(&self) -> [u8; 32] {
         let mut public = [0; 32];
         public.copy_from_slice(self.pair.public_key().as_ref());
-        Verifier { name: self.name.clone(), public, key_id: self.key_id }
+        public
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        let mut signature = [0; 64];
+        signature.copy_from_slice(self.pair.sign(message).as_ref());
+        signature
     }
 
     /// The signature line of a note, without its line end.
     pub(super) fn sign_line(&self, text: &str) -> String {
         let mut bytes = self.key_id.to_vec();
-        bytes.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
+        bytes.extend_from_slice(&self.sign(text.as_bytes()));
         format!("— {} {}", self.name, BASE64_STANDARD.encode(bytes))
     }
 }
@@ -125,6 +135,10 @@ impl Verifier {
         &self.name
     }
 
+    pub(super) fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// Whether this line, without its line end, is this key's signature of the text. `None`: it is of another
     /// key or kind, and says nothing.
     pub(super) fn check_line(&self, text: &str, line: &str) -> Option<bool> {
@@ -142,30 +156,46 @@ impl FromStr for Verifier {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::Vkey);
-        };
-        check_name(name)?;
-        let key = BASE64_STANDARD.decode(key).map_err(|_| KeyError::Vkey)?;
-        let public: [u8; 32] = match key.split_first() {
-            Some((&ALGORITHM_ED25519, public)) => public.try_into().map_err(|_| KeyError::Vkey)?,
-            _ => return Err(KeyError::Vkey),
-        };
-        let verifier = Self { name: name.into(), public, key_id: key_id(name, &public) };
-        if id.len() != 8 || u32::from_str_radix(id, 16).ok() != Some(u32::from_be_bytes(verifier.key_id)) {
-            return Err(KeyError::Vkey);
-        }
-        Ok(verifier)
+        let (name, public, key_id) = read_vkey(text, ALGORITHM_ED25519)?;
+        Ok(Self { name, public, key_id })
     }
 }
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ALGORITHM_ED25519];
-        key.extend_from_slice(&self.public);
-        write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.key_id), BASE64_STANDARD.encode(key))
+        write_vkey(f, &self.name, self.key_id, ALGORITHM_ED25519, &self.public)
     }
+}
+
+/// Name, public key and key id of a verifier key whose signatures are of this type.
+pub(super) fn read_vkey(text: &str, algorithm: u8) -> Result<(Arc<str>, [u8; 32], [u8; 4]), KeyError> {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Vkey);
+    };
+    check_name(name)?;
+    let key = BASE64_STANDARD.decode(key).map_err(|_| KeyError::Vkey)?;
+    let public: [u8; 32] = match key.split_first() {
+        Some((own, public)) if *own == algorithm => public.try_into().map_err(|_| KeyError::Vkey)?,
+        _ => return Err(KeyError::Vkey),
+    };
+    let key_id = key_id(name, algorithm, &public);
+    if id.len() != 8 || u32::from_str_radix(id, 16).ok() != Some(u32::from_be_bytes(key_id)) {
+        return Err(KeyError::Vkey);
+    }
+    Ok((name.into(), public, key_id))
+}
+
+pub(super) fn write_vkey(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    key_id: [u8; 4],
+    algorithm: u8,
+    public: &[u8; 32],
+) -> fmt::Result {
+    let mut key = vec![algorithm];
+    key.extend_from_slice(public);
+    write!(f, "{name}+{:08x}+{}", u32::from_be_bytes(key_id), BASE64_STANDARD.encode(key))
 }
 
 /// A name stands in lines and between `+`, so it holds neither.
@@ -174,9 +204,9 @@ fn check_name(name: &str) -> Result<(), KeyError> {
     if plain && (1..=NAME_BYTES_MAX).contains(&name.len()) { Ok(()) } else { Err(KeyError::Name) }
 }
 
-fn key_id(name: &str, public: &[u8]) -> [u8; 4] {
+pub(super) fn key_id(name: &str, algorithm: u8, public: &[u8]) -> [u8; 4] {
     let mut bytes = name.as_bytes().to_vec();
-    bytes.extend_from_slice(&[b'\n', ALGORITHM_ED25519]);
+    bytes.extend_from_slice(&[b'\n', algorithm]);
     bytes.extend_from_slice(public);
     let [a, b, c, d, ..] = Digest::of(&bytes).0;
     [a, b, c, d]

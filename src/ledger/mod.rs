@@ -17,6 +17,7 @@ pub mod by_hand;
 #[cfg(test)]
 mod ceilings;
 pub mod checkpoint;
+mod cosign;
 pub mod coverage;
 mod covered;
 pub mod entry;
@@ -32,7 +33,9 @@ pub mod notice;
 #[cfg(test)]
 mod operated;
 pub mod proof;
+mod public;
 mod queue;
+pub mod quorum;
 mod reader;
 mod receipt;
 mod reconcile;
@@ -63,13 +66,16 @@ use tokio::sync::oneshot;
 pub use audit::{Account, End, Entries, How};
 pub use boot::InForce;
 pub use by_hand::ByHand;
+pub use cosign::Cosigner;
 pub use coverage::Coverage;
 pub use covered::Covered;
 pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
 pub use error::LedgerError;
 pub use evidence::{Ending, Evidence, Proved, Unproven};
+pub use export::TileName;
 pub use key::{Signer, Verifier};
 pub use notice::AuditRead;
+pub use public::COSIGNED_FILE;
 pub use reader::{LedgerReader, Query, Record};
 pub use receipt::{Proven, RECEIPT_BYTES_MAX, Receipt, ReceiptError};
 pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHER_FIELDS, OpenRelease};
@@ -77,11 +83,12 @@ pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHE
 use anchor::Anchor;
 use book::Book;
 use entry::Genesis;
+use public::Cosigned;
 use queue::{Append, Gauge, Message, Needs, Then};
 use stamper::Stamper;
 use writer::Writer;
 
-use crate::domain::{Clock, Random, ReleaseId};
+use crate::domain::{Clock, Random};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Head, NewEntry, Place, StoreError};
 
@@ -147,6 +154,7 @@ struct Shared {
     store: Place,
     vkey: String,
     queue: mpsc::Sender<Message>,
+    cosigned: Cosigned,
     stamper: Arc<Stamper>,
     gauge: Arc<Gauge>,
     append_deadline: Duration,
@@ -244,15 +252,17 @@ impl Ledger {
             }
             let is_shared = store.is_shared();
             let mut book = Book::open(store, &options.signer, &anchor)?;
+            let (size, verifier) = (book.head().size, options.signer.verifier());
+            let cosigned = Cosigned::load(&options.directory, &options.store, size, &verifier);
             spool::make(&options.directory);
             let (files, reads): (Vec<_>, Vec<_>) = spool::waiting(&options.directory).into_iter().unzip();
             boot::begin(&mut book, &stamper, start, options.in_force.as_ref(), reads)?;
             spool::take_away(files);
-            Ok::<_, LedgerError>((book, is_shared))
+            Ok::<_, LedgerError>((book, is_shared, cosigned))
         };
         // An engine that waits for a server must not do so on a thread that runs futures.
         let opened = thread::scope(|scope| scope.spawn(open_book).join());
-        let (book, is_shared) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let (book, is_shared, cosigned) = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
 
         let file_error =
             |source| LedgerError::File { path: options.anchor.clone(), source: Arc::new(source) };
@@ -292,6 +302,7 @@ impl Ledger {
             store: place,
             vkey,
             queue: sender,
+            cosigned,
             stamper,
             gauge,
             append_deadline: options.append_deadline,
@@ -344,21 +355,6 @@ impl Ledger {
         let (told, answer) = oneshot::channel();
         self.send(reserve(&self.0.queue)?, entry, Needs::Nothing, Then::Tell(told));
         release::wait(answer, self.0.append_deadline).await
-    }
-
-    /// The entries of a release with their proofs, its grants apart; `None` when the ledger names no such release.
-    pub async fn receipt(&self, release: ReleaseId) -> Result<Option<Receipt>, LedgerError> {
-        let (store, vkey) = (self.0.store.clone(), self.0.vkey.clone());
-        let read = move || {
-            let mut reader = store.reader()?;
-            Ok::<_, LedgerError>(receipt::of(&mut reader, release, &vkey)?)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|_| LedgerError::ShutDown)?
-    }
-
-    /// The key that verifies this ledger's checkpoints, in the form of a signed note's verifier.
-    pub fn vkey(&self) -> &str {
-        &self.0.vkey
     }
 
     /// Refusals that found no room since the start.

@@ -34,7 +34,6 @@ pub(super) fn inclusion(
 
 /// The proof that the tree of `new` leaves begins with that of `old` leaves. Empty where `old` is 0 or `new`: then
 /// there is nothing to prove.
-#[cfg_attr(not(test), expect(dead_code, reason = "for witnesses, which come next"))]
 pub(super) fn consistency(
     reader: &mut (impl Reader + ?Sized),
     old: u64,

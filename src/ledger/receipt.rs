@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::checkpoint::Checkpoint;
 use super::proof;
 use super::tree::Hash;
 use crate::domain::ReleaseId;
@@ -76,11 +77,13 @@ impl Receipt {
     }
 }
 
-/// The receipt of a release as the ledger stands; `None` when it names no entry.
+/// The receipt of a release as the ledger stands; `None` when it names no entry. It is under the checkpoint that
+/// witnesses signed where that covers all of it, and else under the newest one.
 pub(super) fn of(
-    reader: &mut impl Reader,
+    reader: &mut (impl Reader + ?Sized),
     release: ReleaseId,
     vkey: &str,
+    cosigned: Option<String>,
 ) -> Result<Option<Receipt>, StoreError> {
     let head = reader.head()?;
     let mut found = Vec::new();
@@ -90,11 +93,15 @@ pub(super) fn of(
         found.extend(reader.find(&filter, 0, ENTRIES_MAX)?);
     }
     found.sort_by_key(|entry| entry.index);
+    let covers = |size: u64| found.last().is_none_or(|last| last.index < size);
+    let cosigned = cosigned.and_then(|note| Some((Checkpoint::stated_size(&note).ok()?, note)));
+    let cosigned = cosigned.filter(|(size, _)| *size <= head.size && covers(*size));
+    let (size, checkpoint) = cosigned.unwrap_or((head.size, head.checkpoint));
     let mut entries = Vec::new();
     // What came after the head that was read is not under its checkpoint.
-    for entry in found.into_iter().filter(|entry| entry.index < head.size) {
-        let path = proof::inclusion(reader, entry.index, head.size)?;
-        let proof = Proof { index: entry.index, path, checkpoint: head.checkpoint.clone() }.write();
+    for entry in found.into_iter().filter(|entry| entry.index < size) {
+        let path = proof::inclusion(reader, entry.index, size)?;
+        let proof = Proof { index: entry.index, path, checkpoint: checkpoint.clone() }.write();
         let leaf = String::from_utf8(entry.leaf).map_err(|_| StoreError::Format)?;
         entries.push(Proven { index: entry.index, leaf, proof });
     }
@@ -102,7 +109,7 @@ pub(super) fn of(
         format: FORMAT.to_owned(),
         release,
         vkey: vkey.to_owned(),
-        checkpoint: head.checkpoint,
+        checkpoint,
         entries,
     }))
 }

@@ -32,8 +32,10 @@ pub enum ReleaseError {
     Unclosed { named: Named, source: LedgerError },
     #[error("no receipt of that name for this requester")]
     ReceiptUnknown,
-    #[error("a receipt is not asked for by this method")]
-    ReceiptMethod { allowed: Method },
+    #[error("what the ledger shows is not asked for by this method")]
+    OwnMethod { allowed: Method },
+    #[error("the ledger shows nothing of that name to this requester")]
+    NotPublic,
     #[error("the release is still open, so nobody can hold it whole")]
     StillOpen,
     #[error("the statement is not rows, bytes and a digest")]

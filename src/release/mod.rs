@@ -18,6 +18,7 @@ mod path;
 mod problem;
 mod receipt;
 mod refusal;
+mod tiles;
 
 pub use ask::RequestError;
 pub use body::{Hangup, Interrupted, ReplyBody};
@@ -27,3 +28,4 @@ pub use kinds::{Kind, REFUSALS};
 pub use open::MasterKey;
 pub use path::{Path, PathOptions};
 pub use refusal::Refusal;
+pub use tiles::Public;

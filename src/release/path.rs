@@ -17,7 +17,8 @@ use super::headers::{Named, Trailers};
 use super::open::MasterKey;
 use super::problem::Language;
 use super::refusal::Refusal;
-use super::{accept, deliver, receipt, refusal};
+use super::tiles::Public;
+use super::{accept, deliver, receipt, refusal, tiles};
 use crate::admission::Admission;
 use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
@@ -35,6 +36,8 @@ pub struct PathOptions {
     pub upstream: Upstream,
     pub master_key: MasterKey,
     pub limits: redact::Limits,
+    /// Who may read the ledger's checkpoints and hashes.
+    pub public: Public,
     /// A requester who takes no byte for this long while there is one to take is cut off.
     pub stall_timeout: Duration,
     pub clock: Arc<dyn Clock>,
@@ -81,12 +84,19 @@ impl Path {
     ) -> Result<Response<ReplyBody>, ReleaseError> {
         let PathOptions { identity, admission, policy, clock, .. } = &self.options;
         admission.admit_address(peer)?;
+        let public = self.options.public;
+        if public.opens(request.uri().path()) {
+            return tiles::answer(&self.options.ledger, public, None, &read_ask(request)?).await;
+        }
         let requester = identity.verify(request.headers(), clock.unix_seconds())?;
         *known = Some(requester.clone());
         admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
         let ask = read_ask(request)?;
         if receipt::is_asked(&ask) {
             return receipt::answer(&self.options.ledger, &requester, &ask).await;
+        }
+        if tiles::is_asked(&ask) {
+            return tiles::answer(&self.options.ledger, public, Some(&requester), &ask).await;
         }
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
         let coding = accept::coding(request.headers(), grant.codings());

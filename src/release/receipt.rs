@@ -13,10 +13,16 @@ use super::error::ReleaseError;
 use crate::domain::ask::RECEIPTS;
 use crate::domain::{Ask, Method, ReleaseId};
 use crate::identity::Requester;
+use crate::ledger::notice::AuditRead;
 use crate::ledger::{Ack, Completion, Entry, Intent, Ledger, Receipt};
 
 /// The role that may read every receipt and no voter data.
 const AUDITOR: &str = "auditor";
+
+/// Whether the requester may read the record of all copies.
+pub(super) fn is_auditor(requester: &Requester) -> bool {
+    requester.role.as_str() == AUDITOR
+}
 
 /// Whether the path is one of receipts, well formed or not.
 pub(super) fn is_asked(ask: &Ask) -> bool {
@@ -41,11 +47,19 @@ pub(super) async fn answer(
     let record = Recorded::read(&receipt).filter(|record| record.is_for(requester));
     let record = record.ok_or(ReleaseError::ReceiptUnknown)?;
     match (is_ack, ask.method()) {
-        (false, Method::Get) if ask.parameters().is_empty() => Ok(document(receipt.write())),
+        (false, Method::Get) if ask.parameters().is_empty() => {
+            if !record.is_recipient(requester) {
+                let parameters = vec![("release".to_owned(), release.to_string())];
+                let (auditor, entries) = (requester.subject.clone(), receipt.entries.len() as u64);
+                let question = "receipt".to_owned();
+                ledger.read_by(AuditRead { auditor, question, parameters, entries }).await?;
+            }
+            Ok(document(receipt.write()))
+        }
         (false, Method::Get) => Err(ReleaseError::ReceiptUnknown),
         (true, Method::Post) => ack::answer(ledger, requester, release, &record, ask).await,
-        (false, _) => Err(ReleaseError::ReceiptMethod { allowed: Method::Get }),
-        (true, _) => Err(ReleaseError::ReceiptMethod { allowed: Method::Post }),
+        (false, _) => Err(ReleaseError::OwnMethod { allowed: Method::Get }),
+        (true, _) => Err(ReleaseError::OwnMethod { allowed: Method::Post }),
     }
 }
 
@@ -75,7 +89,7 @@ impl Recorded {
     }
 
     fn is_for(&self, requester: &Requester) -> bool {
-        self.is_recipient(requester) || requester.role.as_str() == AUDITOR
+        self.is_recipient(requester) || is_auditor(requester)
     }
 
     pub fn is_recipient(&self, requester: &Requester) -> bool {

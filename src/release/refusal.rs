@@ -60,10 +60,11 @@ impl Refusal {
                 refusal.release = Some(*named);
                 refusal.retry_after = (kind.status == 503).then_some(TRY_LATER);
             }
-            ReleaseError::ReceiptMethod { allowed } => refusal.allow = Some(allowed.as_str().to_owned()),
+            ReleaseError::OwnMethod { allowed } => refusal.allow = Some(allowed.as_str().to_owned()),
             ReleaseError::Identity(_)
             | ReleaseError::Denied(_)
             | ReleaseError::ReceiptUnknown
+            | ReleaseError::NotPublic
             | ReleaseError::Statement
             | ReleaseError::SaidBefore => {}
         }
@@ -120,8 +121,8 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Ledger(LedgerError::ElectionOver) => &kinds::ELECTION_OVER,
         ReleaseError::Ledger(_) | ReleaseError::Unclosed { .. } | ReleaseError::Random => &kinds::TRY_LATER,
         ReleaseError::Failed { source, .. } => of_source(source),
-        ReleaseError::ReceiptUnknown => &kinds::NOT_FOUND,
-        ReleaseError::ReceiptMethod { .. } => &kinds::METHOD_NOT_ALLOWED,
+        ReleaseError::ReceiptUnknown | ReleaseError::NotPublic => &kinds::NOT_FOUND,
+        ReleaseError::OwnMethod { .. } => &kinds::METHOD_NOT_ALLOWED,
         ReleaseError::StillOpen => &kinds::RELEASE_OPEN,
         ReleaseError::Statement => &kinds::STATEMENT_MALFORMED,
         ReleaseError::SaidBefore => &kinds::STATEMENTS_EXHAUSTED,

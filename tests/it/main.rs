@@ -20,3 +20,4 @@ mod requests;
 mod sizes;
 mod source;
 mod support;
+mod tiles;
