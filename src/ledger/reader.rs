@@ -76,6 +76,11 @@ impl LedgerReader {
 
     /// Up to `count` entries that match, from index `from` on.
     pub fn find(&mut self, query: &Query, from: u64, count: u64) -> Result<Vec<Record>, LedgerError> {
+        self.lines(query, from, count)?.iter().map(Record::read).collect()
+    }
+
+    /// The same, unread: for those who need more entries than they need to read.
+    pub fn lines(&mut self, query: &Query, from: u64, count: u64) -> Result<Vec<StoredEntry>, LedgerError> {
         let filter = Filter {
             kind: query.kind.clone(),
             release: query.release.map(|release| *release.as_bytes()),
@@ -86,7 +91,7 @@ impl LedgerReader {
             from_ms: query.from_ms,
             until_ms: query.until_ms,
         };
-        self.store.find(&filter, from, count)?.iter().map(read).collect()
+        Ok(self.store.find(&filter, from, count)?)
     }
 
     /// The releases opened and not closed, in the order of their intents.
@@ -103,7 +108,7 @@ impl LedgerReader {
     /// The entry at an index.
     pub fn at(&mut self, index: u64) -> Result<Option<Record>, LedgerError> {
         let found = self.store.entries(index, 1)?.into_iter().find(|entry| entry.index == index);
-        found.as_ref().map(read).transpose()
+        found.as_ref().map(Record::read).transpose()
     }
 
     /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
@@ -132,10 +137,12 @@ impl LedgerReader {
     }
 }
 
-fn read(stored: &StoredEntry) -> Result<Record, LedgerError> {
-    let index = stored.index;
-    let (stamp, entry) =
-        Entry::read(&stored.leaf).map_err(|source| LedgerError::Unreadable { index, source })?;
-    // What was read as JSON is UTF-8, so nothing is replaced here.
-    Ok(Record { index, leaf: String::from_utf8_lossy(&stored.leaf).into_owned(), stamp, entry })
+impl Record {
+    pub fn read(stored: &StoredEntry) -> Result<Self, LedgerError> {
+        let index = stored.index;
+        let (stamp, entry) =
+            Entry::read(&stored.leaf).map_err(|source| LedgerError::Unreadable { index, source })?;
+        // What was read as JSON is UTF-8, so nothing is replaced here.
+        Ok(Self { index, leaf: String::from_utf8_lossy(&stored.leaf).into_owned(), stamp, entry })
+    }
 }

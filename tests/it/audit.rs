@@ -1,13 +1,17 @@
 //! What auditors ask of a ledger, beside a running proxy and behind it.
 
-use std::process::Output;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
-use salinan::ledger::Entry;
+use salinan::domain::{Digest, SeededRandom, SystemClock};
+use salinan::ledger::{Entry, Ledger, LedgerOptions, Refusal, ReplicaStart, Signer};
 use serde_json::Value;
 
 use crate::support::fixture::Form;
 use crate::support::stub::{self, chunk, chunked};
-use crate::support::{Proxy, shown};
+use crate::support::{Proxy, SALINAN, Site, aloud, shown};
 
 /// The answer as JSON.
 fn json(output: &Output) -> Value {
@@ -184,9 +188,31 @@ async fn a_read_without_a_server_waits_for_the_next_one_and_that_of_a_copy_is_sa
     let asked = proxy.site.run(&["log", "open", "--dir", "ledger", "--auditor", "Inspektorat"]);
     assert!(asked.status.success() && shown(&asked).contains("waits in audit-reads/"), "{}", shown(&asked));
     assert_eq!(proxy.site.records().len(), before, "nobody but a server appends");
+    // Meanwhile a policy changes.
+    let policy = std::fs::read_to_string(proxy.site.path("policy.toml")).unwrap();
+    std::fs::write(proxy.site.path("policy.toml"), format!("# anew\n{policy}")).unwrap();
+    let changes =
+        |proxy: &Proxy| csv(&proxy.site.run(&["log", "changes", "--dir", "ledger", "--format", "csv"]));
+    let was = changes(&proxy).len();
     proxy.start_again();
-    let kinds: Vec<_> = proxy.site.records()[before..].iter().map(|record| record.entry.kind()).collect();
-    assert_eq!(kinds, ["replica.start", "audit.read"], "it is entered before anything is served");
+    let now = changes(&proxy);
+    let change = now.iter().find(|row| row["type"] == "policy.change" && !row["before"].is_empty()).unwrap();
+    assert_eq!((now.len(), &*change["what"]), (was + 1, "fixture"));
+    let digests = [Digest::of(policy.as_bytes()), Digest::of(format!("# anew\n{policy}").as_bytes())];
+    assert!(
+        change["before"].ends_with(&digests[0].to_string())
+            && change["after"].ends_with(&digests[1].to_string())
+    );
+    // Three reads were left: `open` and twice `changes`, the second of them beside the new server.
+    let asked: Vec<String> = proxy.site.records()[before..]
+        .iter()
+        .filter_map(|record| match &record.entry {
+            Entry::AuditRead(read) => Some(read.question.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((asked.len(), &*asked[2]), (3, "changes"));
+    assert!(asked.contains(&"open".to_owned()));
 
     std::fs::create_dir(proxy.site.path("copy")).unwrap();
     std::fs::copy(proxy.site.path("ledger/ledger.sqlite"), proxy.site.path("copy/ledger.sqlite")).unwrap();
@@ -284,4 +310,56 @@ async fn a_leaked_file_is_traced_to_the_copies_it_can_have_come_from() {
     });
     let read = read.unwrap();
     assert_eq!((&*read.question, &*read.parameters[0].1), ("trace", "2"));
+}
+
+/// How much memory a question took over a ledger of so many refusals, in KiB, and that it found them all.
+async fn peak_of_a_question(refusals: u64) -> u64 {
+    let site = Site::new();
+    let signer = Signer::load(&site.path("ledger/ledger-key.pem"), "test.example/ledger").unwrap();
+    let digest = Digest::of(b"");
+    let start = ReplicaStart { build: "test".to_owned(), config_digest: digest, policy_digest: digest };
+    let options = LedgerOptions::new(site.ledger(), signer);
+    let ledger =
+        Ledger::open(options, start, Arc::new(SystemClock), Arc::new(SeededRandom::new(refusals))).unwrap();
+    let refusal = Refusal {
+        requester: Some("saksi-7".to_owned()),
+        client_id: None,
+        role: None,
+        party: None,
+        code: "area_not_allowed".to_owned(),
+        status: 403,
+        route: None,
+        wilayah: None,
+    };
+    for _ in 0..refusals {
+        while !ledger.refuse(refusal.clone()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    ledger.shut_down().await;
+    let mut asked = Command::new(SALINAN)
+        .args(["log", "refusals", "--dir", "ledger", "--format", "csv"])
+        .current_dir(site.folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(asked.stdout.take().unwrap()).lines();
+    // All but the last lines: the process waits with those in the pipe.
+    let all_but = refusals - 1_500;
+    let head = lines.by_ref().take(usize::try_from(all_but).unwrap()).map(Result::unwrap).count();
+    assert_eq!(head as u64, all_but);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", asked.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+    let peak = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert_eq!(lines.count() as u64, 1_501, "the head and every refusal");
+    assert!(asked.wait().unwrap().success());
+    peak
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_over_many_entries_takes_the_memory_of_few() {
+    let (few, many) = (peak_of_a_question(4_000).await, peak_of_a_question(60_000).await);
+    aloud(&format!("4,000 refusals: {few} KiB; 60,000: {many} KiB"));
+    assert!(many < few + 8 * 1_024, "from {few} to {many} KiB");
 }

@@ -126,3 +126,75 @@ fn a_register_with_problems_is_refused_with_all_of_them() {
         assert!(text.contains(expected), "`{expected}` is not in\n{text}");
     }
 }
+
+/// The country in 2024: 18 parties, 514 kabupaten and kota, 7,277 kecamatan.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_country_is_told_at_once() {
+    let site = crate::support::Site::new();
+    let mut areas = "wilayah,name,determined\n".to_owned();
+    let mut kecamatan = 7_277;
+    for at in 0..514 {
+        let code = format!("{}{:02}", 11 + at / 90, 1 + at % 90);
+        areas.push_str(&format!("{code},Kabupaten {at},2023-06-{}\n", 20 + at % 2));
+        let own = 7_277 / 514 + usize::from(at < 7_277 % 514);
+        kecamatan -= own;
+        for number in 1..=own {
+            areas.push_str(&format!("{code}{number:02},Kecamatan {at}.{number},\n"));
+        }
+    }
+    assert_eq!(kecamatan, 0);
+    let parties =
+        (1..=18).map(|number| format!("[[party]]\nnumber = {number}\nname = \"Partai {number}\"\n"));
+    let head = REGISTER.split("[[party]]").next().unwrap();
+    fs::write(site.path("register.toml"), head.to_owned() + &parties.collect::<String>()).unwrap();
+    fs::write(site.path("wilayah.csv"), areas).unwrap();
+    let since = std::time::Instant::now();
+    let due = |format: &str| {
+        let output = site.run(&[
+            "log",
+            "due",
+            "--dir",
+            "ledger",
+            "--register",
+            "register.toml",
+            "--at",
+            "2023-06-30",
+            "--format",
+            format,
+        ]);
+        assert!(output.status.success(), "{}", shown(&output));
+        output.stdout
+    };
+    let document: Value = serde_json::from_slice(&due("json")).unwrap();
+    let took = since.elapsed();
+    crate::support::aloud(&format!("140,238 obligations in {took:.1?}"));
+    assert_eq!(document["totals"]["obligations"], 140_238);
+    assert_eq!(document["totals"]["overdue"], 140_238);
+    assert_eq!(String::from_utf8(due("csv")).unwrap().lines().count(), 140_239);
+    assert_eq!(document["frozen"], Value::Null);
+
+    // The end of an election is told with what is owed, and among the changes.
+    let frozen = site.run(&[
+        "log",
+        "freeze",
+        "--dir",
+        "ledger",
+        "--election",
+        "pemilu-2024",
+        "--operator",
+        "KPU Contoh",
+        "--reason",
+        "hasil ditetapkan",
+    ]);
+    assert!(frozen.status.success(), "{}", shown(&frozen));
+    let today =
+        ["log", "due", "--dir", "ledger", "--register", "register.toml", "--party", "7", "--wilayah", "1101"];
+    let output = site.run(&[&today[..], &["--format", "json"]].concat());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["frozen"].as_str().unwrap().ends_with("+07:00"));
+    assert!(shown(&site.run(&today)).contains("the election is over"));
+    let changes = shown(&site.run(&["log", "changes", "--dir", "ledger"]));
+    assert!(changes.contains("log.freeze") && changes.contains("hasil ditetapkan"), "{changes}");
+    // The bar is two seconds; this build is not optimised, and other tests run beside it.
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}

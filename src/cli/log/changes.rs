@@ -110,7 +110,11 @@ fn rows(record: Record, started: &mut BTreeMap<String, ReplicaStart>, zone: Zone
         }
         Entry::ReplicaStart(own) => {
             let before = started.insert(record.stamp.replica.clone(), own.start.clone());
-            if before.as_ref() == Some(&own.start) {
+            let is_same = |before: &ReplicaStart| {
+                before.build == own.start.build && before.config_digest == own.start.config_digest
+            };
+            // A change of policies has an entry of its own.
+            if before.as_ref().is_some_and(is_same) {
                 return Vec::new();
             }
             vec![ChangeRow {

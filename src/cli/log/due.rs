@@ -1,6 +1,6 @@
 //! `salinan log due`: what the operator still owes to whom, from a register and the ledger.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::ask::Asker;
 use super::sheet::Format;
+use super::when::Zone;
 use super::{Place, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome};
-use crate::domain::{Clock as _, Determination, ReleaseId, SystemClock, Wilayah, day_in_wib, end_in_wib};
+use crate::domain::{Clock as _, Determination, SystemClock, Wilayah, day_in_wib, end_in_wib};
 use crate::ledger::entry::{Entry, Intent};
-use crate::ledger::{LedgerError, LedgerReader, Query};
+use crate::ledger::{Entries, LedgerError, LedgerReader, Query, Record};
 use crate::register::due::{Handover, Obligation, Stage, State, Totals, due};
 use crate::register::{self, Register};
 
@@ -69,6 +70,8 @@ struct Document<'a> {
     at: Date,
     days: u16,
     counting: &'static str,
+    /// Since when no copy of these lists is handed over any more, the election being over.
+    frozen: Option<String>,
     totals: Totals,
     obligations: Vec<Row<'a>>,
 }
@@ -130,10 +133,18 @@ pub fn run(args: &Due) -> Outcome {
     parameters.extend(args.wilayah.map(|area| ("wilayah", area.to_string())));
     let (mut reader, _) = args.asker.open(&args.place, "due", &parameters)?;
     let handovers = handovers(&mut reader, &register, at).map_err(|error| unreadable(&args.place, error))?;
+    let frozen = frozen_ms(&mut reader, &register, at).map_err(|error| unreadable(&args.place, error))?;
+    let frozen = frozen.map(|ts_ms| Zone::default().show(ts_ms));
     let all = due(&register, handovers, at);
     let chosen: Vec<&Obligation<'_>> = all.iter().filter(|one| args.chooses(one)).collect();
     match args.format {
-        Format::Table => print_table(&register, at, &chosen, args.limit)?,
+        Format::Table => {
+            print_table(&register, at, &chosen, args.limit)?;
+            if let Some(since) = &frozen {
+                let end = "the election is over, and no copy of its lists is handed over any more";
+                writeln!(anstream::stdout(), "since {since} {end}")?;
+            }
+        }
         Format::Csv => {
             let mut out = csv::Writer::from_writer(io::stdout().lock());
             for one in &chosen {
@@ -148,6 +159,7 @@ pub fn run(args: &Due) -> Outcome {
                 at,
                 days: register.days,
                 counting: register.counting.as_str(),
+                frozen,
                 totals: totals(chosen.iter().copied()),
                 obligations: chosen.iter().map(|one| Row::of(one)).collect(),
             };
@@ -179,41 +191,65 @@ impl Due {
     }
 }
 
-/// What the ledger says of the releases of the register's list, up to the end of a day.
+/// What the ledger says of the releases of the register's list, up to the end of a day. One pass in the order of the
+/// ledger, in which an intent comes before its end and that before what its recipient says.
 fn handovers(reader: &mut LedgerReader, register: &Register, at: Date) -> Result<Vec<Handover>, LedgerError> {
-    let until_ms = end_in_wib(at);
-    let of_kind = |kind: &str, outcome: Option<&str>| Query {
-        kind: Some(kind.to_owned()),
-        outcome: outcome.map(str::to_owned),
-        until_ms,
-        ..Query::default()
-    };
-    let mut complete: HashMap<ReleaseId, Date> = HashMap::new();
-    each(reader, &of_kind("release.complete", Some("complete")), |entry, ts_ms| {
-        if let Entry::Complete(closed) = entry {
-            complete.insert(closed.release, day_in_wib(ts_ms));
+    let query = Query { until_ms: end_in_wib(at), ..Query::default() };
+    let mut handovers: Vec<Handover> = Vec::new();
+    let mut places: HashMap<[u8; 16], usize> = HashMap::new();
+    let mut from = 0;
+    loop {
+        let page = reader.lines(&query, from, PAGE)?;
+        for line in &page {
+            from = line.index + 1;
+            let card = &line.card;
+            match (&*card.kind, card.outcome.as_deref(), card.release) {
+                ("release.intent", _, Some(release)) if card.party.is_some() => {
+                    if let Entry::Intent(intent) = Record::read(line)?.entry
+                        && intent.determination == register.determination
+                        && let Some(handover) = handover(&intent)
+                    {
+                        places.insert(release, handovers.len());
+                        handovers.push(handover);
+                    }
+                }
+                ("release.complete", Some("complete"), Some(release)) => {
+                    if let Some(place) = places.get(&release) {
+                        handovers[*place].stage = Stage::Complete(day_in_wib(card.ts_ms));
+                    }
+                }
+                ("release.ack", Some("match"), Some(release)) => {
+                    if let Some(place) = places.get(&release)
+                        && let Stage::Complete(day) = handovers[*place].stage
+                    {
+                        handovers[*place].stage = Stage::Acknowledged(day);
+                    }
+                }
+                _ => {}
+            }
         }
-    })?;
-    let mut acknowledged: HashSet<ReleaseId> = HashSet::new();
-    each(reader, &of_kind("release.ack", Some("match")), |entry, _| acknowledged.extend(entry.release()))?;
-    let mut handovers = Vec::new();
-    each(reader, &of_kind("release.intent", None), |entry, _| {
-        if let Entry::Intent(intent) = entry
-            && intent.determination == register.determination
+        if (page.len() as u64) < PAGE {
+            return Ok(handovers);
+        }
+    }
+}
+
+/// When the register's election was declared over, if it was by the end of that day.
+fn frozen_ms(reader: &mut LedgerReader, register: &Register, at: Date) -> Result<Option<u64>, LedgerError> {
+    let kind = Some("log.freeze".to_owned());
+    let mut found = Entries::of([Query { kind, until_ms: end_in_wib(at), ..Query::default() }]);
+    while let Some(record) = found.next_in(reader)? {
+        if let Entry::Freeze(freeze) = record.entry
+            && freeze.election == register.determination.election
         {
-            let stage = match complete.get(&intent.release) {
-                Some(day) if acknowledged.contains(&intent.release) => Stage::Acknowledged(*day),
-                Some(day) => Stage::Complete(*day),
-                None => Stage::Opened,
-            };
-            handovers.extend(handover(&intent, stage));
+            return Ok(Some(record.stamp.ts_ms));
         }
-    })?;
-    Ok(handovers)
+    }
+    Ok(None)
 }
 
 /// `None` for who is no party, or one of another election.
-fn handover(intent: &Intent, stage: Stage) -> Option<Handover> {
+fn handover(intent: &Intent) -> Option<Handover> {
     let party = intent.party.as_ref()?;
     // The area asked for may stand among the parameters; any other one leaves rows out.
     let is_area = |value: &str| value.parse::<Wilayah>().is_ok_and(|area| area == intent.wilayah);
@@ -222,27 +258,8 @@ fn handover(intent: &Intent, stage: Stage) -> Option<Handover> {
         level: intent.level,
         wilayah: intent.wilayah,
         is_narrowed: intent.parameters.iter().any(|(_, value)| !is_area(value)),
-        stage,
+        stage: Stage::Opened,
     })
-}
-
-fn each(
-    reader: &mut LedgerReader,
-    query: &Query,
-    mut take: impl FnMut(Entry, u64),
-) -> Result<(), LedgerError> {
-    let mut from = 0;
-    loop {
-        let page = reader.find(query, from, PAGE)?;
-        let is_last = (page.len() as u64) < PAGE;
-        for record in page {
-            from = record.index + 1;
-            take(record.entry, record.stamp.ts_ms);
-        }
-        if is_last {
-            return Ok(());
-        }
-    }
 }
 
 fn totals<'a>(obligations: impl IntoIterator<Item = &'a Obligation<'a>>) -> Totals {

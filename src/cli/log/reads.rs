@@ -50,7 +50,11 @@ pub fn record(
             return Err(Failure::new("the read cannot be recorded, so it is not answered")
                 .help("the folder audit-reads/ is missing where the server keeps its ledger; the server makes it when it starts"));
         }
-        Ok(None) => return say("this read is not recorded: the ledger is a copy, which nobody appends to"),
+        Ok(None) => {
+            return say(
+                "this read is not recorded: there is no audit-reads/, so the ledger is a copy or was never served",
+            );
+        }
         Err(error @ LedgerError::File { .. }) if !is_held => {
             return say(&format!("this read is not recorded: {error}, and no server holds the ledger"));
         }
