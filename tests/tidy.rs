@@ -40,6 +40,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "redact",
             "release",
             "server",
+            "store",
             "telemetry",
         ],
     ),

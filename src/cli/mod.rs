@@ -35,7 +35,7 @@ enum Command {
     /// Make signing keys and tokens for small installations and tests
     Token(token::Args),
     /// Create, verify and read the ledger
-    Log(log::Args),
+    Log(Box<log::Args>),
     /// Fetch, check and acknowledge receipts
     Receipt(receipt::Args),
 }

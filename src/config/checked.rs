@@ -14,6 +14,7 @@ use toml::de::DeTable;
 
 use super::file::{self, TOP, need_path, number, wait};
 use super::pem::{self, Unfit};
+use super::store;
 use crate::admission::{AdmissionOptions, Rate};
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
 use crate::domain::Digest;
@@ -25,6 +26,7 @@ use crate::redact;
 use crate::register;
 use crate::release::{MasterKey, Public};
 use crate::server::{ServerOptions, server_config};
+use crate::store::Place;
 use crate::telemetry::{TraceFormat, TraceLevel, TraceOptions};
 use crate::upstream::UpstreamOptions;
 
@@ -275,6 +277,8 @@ fn ledger(
     let heartbeat = Duration::from_millis(number(keys, "heartbeat_ms", 1_000..=86_400_000, problems));
     let words = [("nobody", Public::Nobody), ("token", Public::Token), ("anyone", Public::Anyone)];
     let public = keys.text("public", problems).and_then(|text| word("public", &text, &words, problems));
+    let server = store::server(keys, folder, problems);
+    let replica = store::replica(keys, !matches!(server, Ok(None)), problems);
     let directory = directory?;
     if !directory.value.is_dir() {
         problems.push(
@@ -289,6 +293,8 @@ fn ledger(
         append_deadline,
         heartbeat: Some(heartbeat),
         in_force: Some(InForce { policies: Vec::new(), register: register? }),
+        store: server.ok()?.map_or(options.store, Place::Server),
+        replica: replica?,
         ..options
     };
     Some((options, MasterKey::new(&master?), public.unwrap_or_default()))
@@ -368,7 +374,7 @@ fn load_file<T>(
     }
 }
 
-fn causes(error: &dyn Error) -> String {
+pub(super) fn causes(error: &dyn Error) -> String {
     let mut text = String::new();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::document::{At, Key, Keys, Problem, Problems};
 
 /// Every table with its keys. What stands beside a key that may be left out is its default; beside one that must
-/// be there, and beside `ca`, it is an example.
+/// be there, and beside `ca`, `store` and what goes with it, it is an example.
 pub const KEYS: &[(&str, &[Key])] = &[
     ("server", SERVER),
     ("identity", IDENTITY),
@@ -69,6 +69,10 @@ pub(super) const LEDGER: &[Key] = &[
     Key { name: "append_timeout_ms", example: "2000" },
     Key { name: "heartbeat_ms", example: "300000" },
     Key { name: "public", example: "\"nobody\"" },
+    Key { name: "store", example: "\"postgres://salinan@db.example/ledger\"" },
+    Key { name: "store_password", example: "\"certs/store-password\"" },
+    Key { name: "store_ca", example: "\"certs/store-ca.pem\"" },
+    Key { name: "replica", example: "\"main\"" },
 ];
 
 pub(super) const ADMISSION: &[Key] = &[

@@ -6,6 +6,7 @@
 mod checked;
 mod file;
 mod pem;
+mod store;
 #[cfg(test)]
 mod tests;
 

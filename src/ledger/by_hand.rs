@@ -118,10 +118,10 @@ impl ByHand {
     }
 
     fn store(&self, is_alone: bool) -> Result<Box<dyn Store>, LedgerError> {
-        if !self.options.store.exists() {
+        if self.options.store.is_missing() {
             return Err(LedgerError::Missing { place: self.options.store.to_string() });
         }
-        let mut store = self.options.store.store()?;
+        let mut store = self.options.store.store(&self.stamper.replica())?;
         if is_alone {
             match store.settle() {
                 Err(StoreError::Read) => {}

@@ -36,8 +36,8 @@ pub enum LedgerError {
 
     #[error("there is no ledger in {place}")]
     Missing { place: String },
-    #[error("there is a ledger in {} already", directory.display())]
-    Exists { directory: PathBuf },
+    #[error("there is a ledger in {place} already")]
+    Exists { place: String },
     #[error("another process has the ledger in {} open", directory.display())]
     Held { directory: PathBuf },
     #[error("could not open the ledger's file {}", path.display())]

@@ -113,7 +113,7 @@ pub(super) fn tile(store: &mut (impl Reader + ?Sized), name: &TileName) -> Resul
 pub(super) fn write_tiles(store: &mut impl Reader, directory: &Path) -> Result<(), LedgerError> {
     let head = store.head()?;
     if directory.join("checkpoint").exists() {
-        return Err(LedgerError::Exists { directory: directory.to_owned() });
+        return Err(LedgerError::Exists { place: directory.display().to_string() });
     }
     let levels = (0..LEVELS).map(|level| (Some(level), head.size >> (TILE_HEIGHT * u32::from(level))));
     for (level, there) in levels.chain([(None, head.size)]) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::tests::{all, clock, intent, kinds, new_ledger, random, start};
 use super::*;
-use crate::store::{Batch, Filter, Store, StoredEntry};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Batch, Filter, Head, Replica, Store, StoredEntry};
 
 /// What a store does wrong when asked for a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +90,7 @@ async fn after_a_failed_commit_the_ledger_goes_on_from_what_is_really_stored() {
             let database = directory.path().join(DATABASE_FILE);
             let now = Arc::new(Mutex::new(Fault::None));
             let shared = Arc::clone(&now);
-            let connect = move || {
+            let connect = move |_: &Replica<'_>| {
                 let inner = SqliteStore::open(&database)?;
                 Ok(Box::new(FaultyStore { inner, fault: Arc::clone(&shared) }) as Box<dyn Store>)
             };
@@ -125,7 +126,7 @@ async fn a_full_disk_is_an_error_at_once_and_passes_by_itself() {
     let database = directory.path().join(DATABASE_FILE);
     let pages = Arc::new(AtomicU32::new(u32::MAX >> 2));
     let limit = Arc::clone(&pages);
-    let connect = move || {
+    let connect = move |_: &Replica<'_>| {
         let store = SqliteStore::open(&database)?;
         store.limit_pages(limit.load(Ordering::SeqCst))?;
         Ok(Box::new(store) as Box<dyn Store>)

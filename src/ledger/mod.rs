@@ -29,6 +29,7 @@ mod faults;
 pub mod key;
 pub mod keys;
 pub mod leaf;
+mod make;
 pub mod notice;
 #[cfg(test)]
 mod operated;
@@ -40,6 +41,8 @@ mod reader;
 mod receipt;
 mod reconcile;
 mod release;
+#[cfg(test)]
+mod shared;
 pub mod spool;
 mod stamper;
 #[cfg(test)]
@@ -50,9 +53,8 @@ mod writer;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,15 +84,13 @@ pub use release::{CEILING_STEP_BYTES, Closing, Counts, FIELDS_LISTED_MAX, FURTHE
 
 use anchor::Anchor;
 use book::Book;
-use entry::Genesis;
 use public::Cosigned;
 use queue::{Append, Gauge, Message, Needs, Then};
 use stamper::Stamper;
 use writer::Writer;
 
 use crate::domain::{Clock, Random};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Head, NewEntry, Place, StoreError};
+use crate::store::{NewEntry, Place, Replica, StoreError};
 
 /// Names of the ledger's files in its directory.
 pub const DATABASE_FILE: &str = "ledger.sqlite";
@@ -167,52 +167,6 @@ struct Shared {
 }
 
 impl Ledger {
-    /// Makes a new ledger: the first entry, a checkpoint and the anchor are durable when it returns. Refuses a
-    /// directory that holds one already.
-    pub fn init(
-        directory: &Path,
-        signer: &Signer,
-        operator: &str,
-        clock: Arc<dyn Clock>,
-        random: Arc<dyn Random>,
-    ) -> Result<(), LedgerError> {
-        let database = directory.join(DATABASE_FILE);
-        let _lock = lock(directory)?;
-        if database.exists() {
-            return Err(LedgerError::Exists { directory: directory.to_owned() });
-        }
-        let stamper = Stamper::new("init", clock, random)?;
-        let genesis = Genesis {
-            origin: signer.name().to_owned(),
-            vkeys: vec![signer.vkey()],
-            operator: operator.to_owned(),
-        };
-        let genesis = stamper.write(&Entry::Genesis(genesis))?;
-        // Under another name until it is whole, so that a crash leaves no half ledger behind.
-        let unfinished = directory.join("ledger.sqlite.new");
-        let at = |path: &Path| {
-            let path = path.to_owned();
-            move |source| LedgerError::File { path, source: Arc::new(source) }
-        };
-        match fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&unfinished)(error)),
-            _ => {}
-        }
-        // SQLite gives its other files the mode of this one: the ledger names who asked.
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished);
-        made.map_err(at(&unfinished))?;
-        let empty = Head { size: 0, root: tree::empty_root(), checkpoint: String::new() };
-        let mut book = Book::first(Box::new(SqliteStore::create(&unfinished, &empty)?), signer);
-        book.begin()?;
-        book.commit(&[genesis])?;
-        let checkpoint = book.checkpoint().to_owned();
-        drop(book); // moves the write-ahead log into the database
-        let anchor = directory.join(ANCHOR_FILE);
-        anchor::write(&anchor, &checkpoint).map_err(at(&anchor))?;
-        fs::rename(&unfinished, &database).map_err(at(&database))?;
-        anchor::sync_directory_of(&database).map_err(at(&database))
-    }
-
     /// Opens a ledger that exists. Its newest part is checked against its signature and its anchor;
     /// `replica.start` and the closing entries of releases that an earlier process left open are durable when
     /// it returns.
@@ -223,10 +177,10 @@ impl Ledger {
         random: Arc<dyn Random>,
     ) -> Result<Self, LedgerError> {
         let store = options.store.clone();
-        if !store.exists() {
+        if store.is_missing() {
             return Err(LedgerError::Missing { place: store.to_string() });
         }
-        let connect = move || store.store();
+        let connect = move |replica: &Replica<'_>| store.store(replica);
         Self::open_with(options, start, clock, random, Box::new(connect))
     }
 
@@ -242,7 +196,7 @@ impl Ledger {
         let stamper = Arc::new(Stamper::new(&options.replica, clock, random)?);
         let anchor = writer::read_anchor(&options.anchor)?;
         let open_book = || {
-            let mut store = connect()?;
+            let mut store = connect(&stamper.replica())?;
             match store.settle() {
                 // An auditor who reads does not keep us from serving; housekeeping moves the pages later.
                 Err(StoreError::Read) => {

@@ -1,5 +1,6 @@
 //! What an operator does to a ledger, and what a process enters of itself, on real files.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -57,7 +57,7 @@ impl LedgerReader {
 
     /// Opens the ledger that rests in `store`; its anchor is in `directory`, where there is one.
     pub fn open_at(store: &Place, directory: Option<&Path>) -> Result<Self, LedgerError> {
-        if !store.exists() {
+        if store.is_missing() {
             return Err(LedgerError::Missing { place: store.to_string() });
         }
         let anchor = directory.map(|directory| directory.join(ANCHOR_FILE));

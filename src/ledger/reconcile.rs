@@ -32,7 +32,7 @@ pub(super) fn reconcile(
             entries.push(stamper.write(&Entry::Reconciled(Reconciled {
                 release: intent.release,
                 intent: index,
-                cause: if stamp.replica == stamper.replica { cause } else { Cause::ReplicaSilent },
+                cause: if stamp.replica == stamper.replica().name { cause } else { Cause::ReplicaSilent },
                 bytes_min: grant.as_ref().map_or(0, |grant| grant.bytes),
                 bytes_max: grant.map(|grant| grant.ceiling_bytes).or(intent.ceiling_bytes),
             }))?);

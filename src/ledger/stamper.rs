@@ -6,13 +6,13 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::leaf::{Stamp, hex};
 use crate::domain::{Clock, Random};
-use crate::store::NewEntry;
+use crate::store::{NewEntry, Replica};
 
 /// Shared by everyone who writes entries in this process.
 pub(super) struct Stamper {
     pub(super) clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    pub(super) replica: String,
+    replica: String,
     pub(super) boot: String,
 }
 
@@ -27,6 +27,11 @@ impl Stamper {
             return Err(LedgerError::Random);
         }
         Ok(Self { clock, random, replica: replica.to_owned(), boot: hex(&boot) })
+    }
+
+    /// Who appends what is written here.
+    pub(super) fn replica(&self) -> Replica<'_> {
+        Replica { name: &self.replica, boot: &self.boot }
     }
 
     pub(super) fn write(&self, entry: &Entry) -> Result<NewEntry, LedgerError> {

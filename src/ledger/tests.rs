@@ -1,5 +1,6 @@
 //! The ledger as its callers see it, on real files.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,7 +15,7 @@ use crate::store::sqlite::SqliteReader;
 use crate::store::{Reader as _, StoredEntry};
 
 const NOW_MS: u64 = 1_718_935_200_000;
-const ORIGIN: &str = "ledger.example/dpt";
+pub(super) const ORIGIN: &str = "ledger.example/dpt";
 
 pub(super) fn clock() -> Arc<dyn Clock> {
     Arc::new(TestClock::at(NOW_MS))

@@ -26,14 +26,14 @@ use super::queue::{Append, End, Gauge, Message, Needs, Then, acknowledge, gather
 use super::reconcile::reconcile;
 use super::stamper::Stamper;
 use crate::domain::{Digest, ReleaseId};
-use crate::store::{NewEntry, Store, StoreError};
+use crate::store::{NewEntry, Replica, Store, StoreError};
 
 /// How long a failed store is left alone, and how often those who ask meanwhile are answered.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_STEP: Duration = Duration::from_millis(20);
 
 /// Opens the store anew.
-pub(super) type Connect = Box<dyn Fn() -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
+pub(super) type Connect = Box<dyn Fn(&Replica<'_>) -> Result<Box<dyn Store>, StoreError> + Send + Sync>;
 
 pub(super) struct Writer {
     pub(super) queue: Receiver<Message>,
@@ -281,7 +281,7 @@ impl Writer {
     /// Opens the book on what is really there, and looks whether a batch is among it whose answer was lost. That
     /// batch is durable, if it is there, once the first entry of our own behind it is.
     fn open_anew(&mut self, lost: Option<&Lost>) -> Result<Found, LedgerError> {
-        let mut store = (self.connect)()?;
+        let mut store = (self.connect)(&self.stamper.replica())?;
         store.settle()?;
         let anchor = read_anchor(&self.anchor_path)?;
         let mut book = Book::open(store, &self.signer, &anchor)?;

@@ -5,11 +5,19 @@
 //! must do is tell the truth about durability: when [`Store::commit`] returns without an error, the batch
 //! survives a power cut.
 
+#[cfg(test)]
+pub(crate) mod contract;
 mod place;
+pub mod postgres;
 pub mod sqlite;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use thiserror::Error;
+use tokio_postgres::error::SqlState;
 
 pub use place::Place;
 
@@ -21,7 +29,7 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     #[error("the database engine is version {found}, and older ones than {needed} can lose commits")]
     Engine { found: String, needed: &'static str },
-    #[error("the database did not accept the setting `{name}`")]
+    #[error("the database's setting `{name}` is not one that a record can rest on")]
     Setting { name: &'static str },
     #[error("the database is not a ledger of this format")]
     Format,
@@ -33,12 +41,49 @@ pub enum StoreError {
     FilesGone,
     #[error("a number does not fit the database")]
     Number,
+
+    #[error("the server reported an error")]
+    Postgres(#[source] tokio_postgres::Error),
+    #[error("the server did not answer within {} ms", wait.as_millis())]
+    Silent { wait: Duration },
+    #[error("a commit was not answered, and may have been stored")]
+    Unanswered { source: Box<StoreError> },
+    #[error("a commit was answered with a warning, and may not be durable")]
+    Warned,
+    #[error("the server is a standby")]
+    Standby,
+    #[error("this replica had fallen silent, and another shut it out")]
+    ShutOut,
+    #[error("another process runs under the name of this replica")]
+    NameTaken,
+    #[error("the database holds no ledger, or this role may not use it")]
+    NoLedger { source: tokio_postgres::Error },
+    #[error("the database holds a ledger already")]
+    Exists,
+    #[error("a role's name is lower-case letters, digits and `_`")]
+    Role,
+    #[error(
+        "this role may change what is stored, which the service must not: use the role given to `log init`"
+    )]
+    TooMuch,
+    #[error("could not read the password file {}", path.display())]
+    Password { path: PathBuf, source: io::Error },
+    #[error("the password file {} is empty or too long", path.display())]
+    NoPassword { path: PathBuf },
+    #[error("a server on another machine needs a certificate that vouches for it")]
+    NoRoots,
+    #[error("{} holds no certificate", path.display())]
+    Roots { path: PathBuf },
+    #[error("the certificate that is to vouch for the server cannot be used")]
+    Root { source: rustls::Error },
+    #[error("could not prepare to connect")]
+    Runtime { source: io::Error },
 }
 
 impl StoreError {
     /// Whether a commit that failed like this may have been stored all the same.
     pub fn leaves_open(&self) -> bool {
-        false
+        matches!(self, Self::Unanswered { .. } | Self::Warned)
     }
 
     /// Whether the database's files could not be opened or made.
@@ -60,14 +105,40 @@ impl StoreError {
             )
             | Self::Format
             | Self::Number => true,
+            Self::Postgres(error) => {
+                matches!(error.code(), Some(&SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED))
+            }
             Self::Sqlite(_)
             | Self::Engine { .. }
             | Self::Setting { .. }
             | Self::HeadMoved { .. }
             | Self::Read
-            | Self::FilesGone => false,
+            | Self::FilesGone
+            | Self::Silent { .. }
+            | Self::Unanswered { .. }
+            | Self::Warned
+            | Self::Standby
+            | Self::ShutOut
+            | Self::NameTaken
+            | Self::NoLedger { .. }
+            | Self::Exists
+            | Self::Role
+            | Self::TooMuch
+            | Self::Password { .. }
+            | Self::NoPassword { .. }
+            | Self::NoRoots
+            | Self::Roots { .. }
+            | Self::Root { .. }
+            | Self::Runtime { .. } => false,
         }
     }
+}
+
+/// A process that appends among others: its name, and the random name of this run of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Replica<'a> {
+    pub name: &'a str,
+    pub boot: &'a str,
 }
 
 /// The state of the whole ledger after its last batch.

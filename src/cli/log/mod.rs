@@ -8,6 +8,7 @@ mod changes;
 mod due;
 mod export;
 mod operate;
+mod place;
 mod reads;
 mod records;
 mod refusals;
@@ -27,6 +28,7 @@ use aws_lc_rs::rand::SystemRandom;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use self::place::Place;
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::SystemClock;
 use crate::ledger::leaf::write_time;
@@ -78,14 +80,6 @@ enum Command {
     Export(export::Export),
 }
 
-/// Where the ledger is.
-#[derive(Debug, clap::Args)]
-struct Place {
-    /// The ledger's directory
-    #[arg(long, alias = "ledger", value_name = "DIR")]
-    dir: PathBuf,
-}
-
 #[derive(Debug, clap::Args)]
 struct Init {
     #[command(flatten)]
@@ -96,6 +90,9 @@ struct Init {
     /// Who operates it
     #[arg(long, value_name = "TEXT", default_value = "")]
     operator: String,
+    /// With `--store`: the role of the service, made where there is none; it may insert entries and no more
+    #[arg(long, value_name = "NAME", default_value = "salinan")]
+    role: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -146,11 +143,19 @@ pub fn run(args: &Args) -> Outcome {
 }
 
 fn init(args: &Init) -> Outcome {
-    let directory = &args.place.dir;
-    let failed = |error: LedgerError| Failure::caused("could not make the ledger", error);
-    if directory.join(DATABASE_FILE).exists() {
-        let error = LedgerError::Exists { directory: directory.clone() };
-        return Err(failed(error).help("a ledger is never made anew over another; choose an empty directory"));
+    let directory = args.place.directory()?;
+    let failed = |error: LedgerError| {
+        let is_there = matches!(error, LedgerError::Exists { .. });
+        let failure = Failure::caused("could not make the ledger", error);
+        if is_there {
+            failure.help("a ledger is never made anew over another; choose another place")
+        } else {
+            failure
+        }
+    };
+    let server = args.place.server()?;
+    if server.is_none() && directory.join(DATABASE_FILE).exists() {
+        return Err(failed(LedgerError::Exists { place: directory.display().to_string() }));
     }
     // The ledger names people who asked: not for everybody on this machine.
     let made = DirBuilder::new().recursive(true).mode(0o750).create(directory);
@@ -160,12 +165,19 @@ fn init(args: &Init) -> Outcome {
         if key.exists() { Signer::load(&key, &args.origin) } else { Signer::generate(&key, &args.origin) };
     let signer = signer.map_err(|error| Failure::caused("could not set up the signing key", error))?;
     let random = Arc::new(SystemRandom::new());
-    Ledger::init(directory, &signer, &args.operator, Arc::new(SystemClock), random).map_err(failed)?;
+    let clock = Arc::new(SystemClock);
+    let made = match &server {
+        Some(server) => {
+            Ledger::init_on(server, &args.role, directory, &signer, &args.operator, clock, random)
+        }
+        None => Ledger::init(directory, &signer, &args.operator, clock, random),
+    };
+    made.map_err(failed)?;
     writeln!(anstream::stdout(), "{}", signer.vkey())?;
     writeln!(
         anstream::stderr(),
         "made a ledger in {}; give the key above to everybody who is to verify it",
-        directory.display()
+        args.place
     )?;
     Ok(Answer::Yes)
 }
@@ -269,7 +281,7 @@ fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
 
 /// The one way to a ledger that is only read.
 fn read(place: &Place) -> Result<LedgerReader, LedgerError> {
-    LedgerReader::open(&place.dir)
+    LedgerReader::open_at(&place.store()?, place.dir.as_deref())
 }
 
 fn open(place: &Place) -> Result<LedgerReader, Failure> {
@@ -281,7 +293,7 @@ fn unreadable(place: &Place, error: LedgerError) -> Failure {
         return Failure::caused("could not open the ledger", error)
             .help("`salinan log init --dir DIR --origin NAME` makes one");
     }
-    Failure::caused(format!("could not read the ledger in {}", place.dir.display()), error)
+    Failure::caused(format!("could not read the ledger in {place}"), error)
 }
 
 fn time(unix_ms: u64) -> String {

@@ -170,11 +170,13 @@ pub fn go_on(args: &Continue) -> Outcome {
 
 impl Own {
     fn key(&self) -> PathBuf {
-        self.key.clone().unwrap_or_else(|| self.place.dir.join(KEY_FILE))
+        self.key.clone().unwrap_or_else(|| self.place.dir.clone().unwrap_or_default().join(KEY_FILE))
     }
 
     fn by_hand(&self, signer: Signer) -> Result<ByHand, Failure> {
-        let mut options = LedgerOptions::new(&self.place.dir, signer);
+        let directory = self.place.directory()?;
+        let store = self.place.store().map_err(|error| unreadable(&self.place, error))?;
+        let mut options = LedgerOptions { store, ..LedgerOptions::new(directory, signer) };
         if let Some(anchor) = &self.anchor {
             options.anchor.clone_from(anchor);
         }

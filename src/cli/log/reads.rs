@@ -43,8 +43,13 @@ pub fn record(
         parameters: parameters.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect(),
         entries: size,
     };
-    let is_held = spool::is_held(&place.dir);
-    let waiting = match Waiting::leave(&place.dir, &read, &SystemRandom::new()) {
+    let Some(directory) = &place.dir else {
+        return say(
+            "this read is not recorded: name the directory of a replica on this machine by --dir as well",
+        );
+    };
+    let is_held = spool::is_held(directory);
+    let waiting = match Waiting::leave(directory, &read, &SystemRandom::new()) {
         Ok(Some(waiting)) => waiting,
         Ok(None) if is_held => {
             return Err(Failure::new("the read cannot be recorded, so it is not answered")

@@ -202,57 +202,12 @@ impl Store for SqliteStore {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Card, NewEntry, Tile};
+    use super::super::contract::{entry, fill, head, tile};
     use super::*;
-
-    fn head(size: u64) -> Head {
-        Head { size, root: [9; 32], checkpoint: format!("checkpoint {size}") }
-    }
-
-    fn entry(leaf: &[u8], wilayah: Option<&str>, turn: Turn) -> NewEntry {
-        let card = Card {
-            kind: "release.intent",
-            ts_ms: 5,
-            release: Some([1; 16]),
-            party: None,
-            wilayah: wilayah.map(str::to_owned),
-            outcome: None,
-            code: None,
-            turn,
-        };
-        NewEntry { leaf: leaf.to_vec(), card }
-    }
-
-    fn tile(width: usize) -> Tile {
-        Tile { level: 0, index: 0, hashes: vec![3; 32 * width] }
-    }
 
     /// A store with two entries, the first of which opens a release.
     fn store(path: &Path) -> SqliteStore {
-        let mut store = SqliteStore::create(path, &head(0)).unwrap();
-        assert_eq!(store.begin().unwrap(), head(0));
-        let entries = [entry(b"a", Some("9901"), Turn::Opens), entry(b"b", Some("9902"), Turn::Nothing)];
-        store.commit(&Batch { first: 0, entries: &entries, tiles: &[tile(2)], head: &head(2) }).unwrap();
-        store
-    }
-
-    #[test]
-    fn a_batch_is_seen_whole_by_others_and_not_by_those_who_read_already() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("l.sqlite");
-        let mut store = store(&path);
-        let mut early = SqliteReader::open(&path).unwrap();
-        assert_eq!(early.head().unwrap(), head(2));
-        assert_eq!(early.open_releases().unwrap(), [([1; 16], 0)]);
-        store.begin().unwrap();
-        let closing = [entry(b"c", None, Turn::Closes)];
-        store.commit(&Batch { first: 2, entries: &closing, tiles: &[tile(3)], head: &head(3) }).unwrap();
-        assert_eq!(early.entries(0, 9).unwrap().len(), 2);
-        let mut late = SqliteReader::open(&path).unwrap();
-        assert_eq!((late.head().unwrap(), late.tile(0, 0).unwrap()), (head(3), Some(vec![3; 96])));
-        assert_eq!(late.open_releases().unwrap(), []);
-        let leaves: Vec<_> = late.entries(1, 2).unwrap().into_iter().map(|e| (e.index, e.leaf)).collect();
-        assert_eq!(leaves, [(1, b"b".to_vec()), (2, b"c".to_vec())]);
+        fill(SqliteStore::create(path, &head(0)).unwrap())
     }
 
     #[test]
@@ -296,22 +251,6 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_finds_areas_inside_an_area() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut store = store(&directory.path().join("l.sqlite"));
-        for (wilayah, found) in [("99", 2), ("9901", 1), ("9903", 0), ("01", 0), ("990101", 0)] {
-            let filter = Filter { wilayah: Some(wilayah.to_owned()), ..Filter::default() };
-            assert_eq!(store.find(&filter, 0, 9).unwrap().len(), found, "{wilayah}");
-        }
-        for (area, found) in [("99", 0), ("9901", 1), ("9903", 0)] {
-            let filter = Filter { area: Some(area.to_owned()), ..Filter::default() };
-            assert_eq!(store.find(&filter, 0, 9).unwrap().len(), found, "{area}");
-        }
-        let filter = Filter { from_ms: Some(5), until_ms: Some(5), ..Filter::default() };
-        assert_eq!(store.find(&filter, 0, 9).unwrap(), []);
-    }
-
-    #[test]
     fn what_auditors_ask_for_is_found_by_an_index() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory.path().join("l.sqlite"));
@@ -332,49 +271,6 @@ mod tests {
         for (index, filter) in filters {
             let plan = store.reader.plan(&filter).unwrap();
             assert!(plan.contains(&format!("USING INDEX {index} ")), "{plan}");
-        }
-    }
-
-    #[test]
-    fn a_batch_that_does_not_fit_the_head_is_not_stored() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("l.sqlite");
-        let mut store = store(&path);
-        let one = [entry(b"c", None, Turn::Nothing)];
-        let cases = [
-            ("behind", Batch { first: 1, entries: &one, tiles: &[], head: &head(3) }),
-            ("ahead", Batch { first: 3, entries: &one, tiles: &[], head: &head(4) }),
-            ("shrinking", Batch { first: 2, entries: &one, tiles: &[], head: &head(2) }),
-            (
-                "a tile that loses hashes",
-                Batch { first: 2, entries: &one, tiles: &[tile(1)], head: &head(3) },
-            ),
-        ];
-        for (name, batch) in cases {
-            store.begin().unwrap();
-            assert!(store.commit(&batch).is_err(), "{name}");
-            drop(store);
-            store = SqliteStore::open(&path).unwrap();
-            assert_eq!((store.head().unwrap(), store.entries(0, 9).unwrap().len()), (head(2), 2), "{name}");
-        }
-    }
-
-    #[test]
-    fn nothing_stored_can_be_changed_through_the_engine() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory.path().join("l.sqlite"));
-        let statements = [
-            "UPDATE entry SET leaf = x'00' WHERE idx = 0",
-            "DELETE FROM entry WHERE idx = 1",
-            "DELETE FROM tile",
-            "UPDATE tile SET hashes = zeroblob(96)",
-            "DELETE FROM head",
-            "UPDATE head SET size = 1",
-            "UPDATE head SET root = zeroblob(32)",
-        ];
-        for statement in statements {
-            let error = store.reader.connection.execute_batch(statement).unwrap_err().to_string();
-            assert!(error.contains("never") || error.contains("only grow"), "{statement}: {error}");
         }
     }
 
