@@ -199,6 +199,10 @@ def finds_fault(account):
     return False
 
 
+def count(entries, *kinds):
+    return sum(entry["type"] in [f"release.{kind}" for kind in kinds] for entry in entries)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("salinan")
@@ -224,8 +228,8 @@ def main():
                     until(lambda: recovered(site, account), RECOVERS_SECONDS, "serving goes on")
                     site.stop()
                     entries = account.check()
-                    reconciled = sum(entry["type"] == "release.reconciled" for entry in entries)
-                    totals.update(account.totals, reconciled=reconciled, entries=len(entries))
+                    require("every release has ended", count(entries, "intent") == count(entries, "complete", "reconciled"))
+                    totals.update(account.totals, reconciled=count(entries, "reconciled"), entries=len(entries))
                 except SystemExit as failed:
                     print(f"run {run} of seed {chosen.seed}")
                     raise failed

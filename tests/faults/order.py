@@ -30,6 +30,8 @@ from demo import Demo, require  # noqa: E402
 
 VOTERS = 130_000  # 19 MB as NDJSON: two ceilings are passed
 CALLS = "trace=pwrite64,fsync,fdatasync,write,writev,sendto,sendmsg"
+# Syncs take long, so that who does not wait for them is seen.
+SLOW = "inject=fsync,fdatasync:delay_enter=700000"
 WRITES = ("write", "writev", "sendto", "sendmsg")
 PAGE = 4_200  # a page of the database is shown whole
 ENTRY = re.compile(
@@ -301,7 +303,7 @@ def doctored(calls, seen):
 
 def main():
     (salinan,) = sys.argv[1:]
-    strace = ["strace", "-D", "-f", "-yy", "-s", str(PAGE), "-e", CALLS, "-e", "signal=none", "-o"]
+    strace = ["strace", "-D", "-f", "-yy", "-s", str(PAGE), "-e", CALLS, "-e", SLOW, "-e", "signal=none", "-o"]
     try:
         subprocess.run([*strace, "/dev/null", "true"], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -324,9 +326,12 @@ def watch(salinan, folder, strace, protocol):
         require("strace writes its last line", time.monotonic() < until)
         time.sleep(0.05)
     calls = read_trace(trace.read_text(errors="replace"))
+    try:
+        looked_at = check(calls, seen)
+    except Disorder as why:
+        sys.exit(f"FAILED: {why}")
     grants = [ceiling for _, kind, ceiling in durable_at(calls) if kind == "grant"]
     require(f"two ceilings are passed: {grants}", len(grants) >= 2 and seen.bytes > 16 << 20)
-    looked_at = check(calls, seen)
     refused = []
     for what, wrong in doctored(calls, seen):
         try:
