@@ -16,6 +16,7 @@ mod memory;
 mod midstream;
 mod operate;
 mod receipts;
+mod replicas;
 mod requests;
 mod sizes;
 mod source;
