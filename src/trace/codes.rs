@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::fragment::Table;
 use super::given::{Given, How, plain_name};
+use crate::domain::person::NUMBER_DIGITS;
 use crate::domain::{Action, CopyKey, Mask, ReleaseId};
 use crate::redact::{Recode, is_code};
 
@@ -46,7 +47,7 @@ impl KeyedColumns {
             let column = table.columns.iter().position(|name| field.holds(name))?;
             let masked = fields.iter().find_map(|other| match other.how {
                 How::Done(Action::Mask(mask)) if other.path == field.path => {
-                    let hidden = 16 - usize::from(mask.first) - usize::from(mask.last);
+                    let hidden = NUMBER_DIGITS - usize::from(mask.first) - usize::from(mask.last);
                     let column = table.columns.iter().position(|name| other.holds(name))?;
                     (hidden <= HIDDEN_MAX).then_some((column, mask))
                 }
@@ -111,7 +112,7 @@ impl KeyedColumns {
 impl KeyedColumn {
     /// Tries all numbers that the masked one in the same row can be.
     fn guess(&self, table: &Table, masked: usize, mask: Mask, recode: &Recode, left: &mut u64) -> Made {
-        let hidden = usize::from(mask.first)..16 - usize::from(mask.last);
+        let hidden = usize::from(mask.first)..NUMBER_DIGITS - usize::from(mask.last);
         let mut made = Made::new();
         let mut tried = 0;
         for row in 0..table.rows() {

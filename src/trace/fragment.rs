@@ -183,8 +183,8 @@ impl Rows {
 
     fn add_record(&mut self, record: &Value) -> Result<(), FragmentError> {
         self.records += 1;
-        let mut flat = Vec::new();
-        flatten("", record, &Flat::new(), &mut flat, CELLS_MAX)?;
+        let (mut flat, mut left) = (Vec::new(), CELLS_MAX);
+        flatten("", record, &Flat::new(), &mut flat, &mut left)?;
         flat.into_iter().try_for_each(|row| self.add_row(row))
     }
 
@@ -244,13 +244,14 @@ fn is_envelope(members: &serde_json::Map<String, Value>) -> bool {
         && !members.keys().any(|name| personal.contains(&plain_name(name).as_str()))
 }
 
-/// The rows of a value under a name: its texts and numbers, and for each object of a list in it a row of its own.
+/// The rows of a value under a name: its texts and numbers, and for each object of a list in it a row of its own. `left`
+/// counts down the cells that they may have.
 fn flatten(
     name: &str,
     value: &Value,
     beside: &Flat,
     rows: &mut Vec<Flat>,
-    cells_max: usize,
+    left: &mut usize,
 ) -> Result<(), FragmentError> {
     let mut own = beside.clone();
     let mut lists: Vec<(String, &Vec<Value>)> = Vec::new();
@@ -264,25 +265,24 @@ fn flatten(
             Value::Array(items) => lists.push((name, items)),
             Value::Object(members) => {
                 for (member, value) in members.iter().rev() {
-                    open.push((
-                        if name.is_empty() { member.clone() } else { format!("{name}.{member}") },
-                        value,
-                    ));
+                    let name = if name.is_empty() { member.clone() } else { format!("{name}.{member}") };
+                    open.push((name, value));
                 }
             }
         }
     }
+    *left = left.checked_sub(own.len() + 1).ok_or(FragmentError::Cells)?;
     let before = rows.len();
     for (name, items) in lists {
         for item in items {
             let name = if item.is_object() || item.is_array() { format!("{name}[]") } else { name.clone() };
-            flatten(&name, item, &own, rows, cells_max)?;
+            flatten(&name, item, &own, rows, left)?;
         }
     }
     if rows.len() == before {
         rows.push(own);
     }
-    if rows.iter().map(Vec::len).sum::<usize>() > cells_max { Err(FragmentError::Cells) } else { Ok(()) }
+    Ok(())
 }
 
 fn add_text(text: &mut String, value: &str) -> Result<Range<u32>, FragmentError> {
@@ -355,75 +355,4 @@ pub fn is_name(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
-        let table = Table::read(text.as_bytes(), None).unwrap();
-        let row = |row| (0..table.columns.len()).map(|column| table.cell(row, column).to_owned()).collect();
-        (table.columns.clone(), (0..table.rows()).map(row).collect())
-    }
-
-    #[test]
-    fn the_same_rows_are_read_from_every_format() {
-        let expected = (
-            vec!["nama".to_owned(), "rt".to_owned()],
-            vec![vec!["SITI, CONTOH".to_owned(), "1".to_owned()], vec!["BUDI".to_owned(), String::new()]],
-        );
-        for text in [
-            "nama,rt\n\"SITI, CONTOH\",1\nBUDI,\n",
-            "\u{feff}Nama ;RT\r\nSITI, CONTOH;1\r\nBUDI\r\n",
-            "NAMA\tRT\n\"SITI, CONTOH\"\t1\nBUDI\t",
-            "[{\"nama\":\"SITI, CONTOH\",\"rt\":1},{\"nama\":\"BUDI\"}]",
-            " {\"nama\":\"SITI, CONTOH\",\"rt\":1}\n{\"nama\":\"BUDI\",\"rt\":null}\n",
-            "\u{1e}{\"nama\":\"SITI, CONTOH\",\"rt\":1}\n\u{1e}{\"nama\":\"BUDI\"}\n",
-            "{\"total\":2,\"data\":[{\"nama\":\"SITI, CONTOH\",\"rt\":\"1\"},{\"nama\":\"BUDI\"}]}",
-            "{\"columns\":[\"nama\",\"rt\"],\"rows\":[[\"SITI, CONTOH\",1],[\"BUDI\",null]]}",
-        ] {
-            assert_eq!(rows(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_single_column_is_not_cut_at_what_looks_like_a_delimiter() {
-        let expected = (vec!["nama".to_owned()], vec![vec!["A, B; C".to_owned()], vec!["D".to_owned()]]);
-        for text in ["nama\n\"A, B; C\"\nD\n", "nama\nA, B; C\nD\n"] {
-            assert_eq!(rows(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_nested_becomes_columns_by_path_and_what_is_listed_rows() {
-        let (columns, rows) = rows(
-            r#"[{"nkk":"9","alamat":{"rt":"1"},"anggota":[{"nama":"A"},{"nama":"B"}],"telepon":["1","2"]}]"#,
-        );
-        assert_eq!(columns, ["alamat.rt", "nkk", "anggota[].nama", "telepon"]);
-        let cells: Vec<String> = rows.iter().map(|row| row.join("|")).collect();
-        assert_eq!(cells, ["1|9|A|", "1|9|B|", "1|9||1", "1|9||2"]);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_without_its_text() {
-        let wide = format!("{}\n1\n", (0..300).map(|n| format!("k{n}")).collect::<Vec<_>>().join(","));
-        let long = format!("nama\n{}\n", "x".repeat(LINE_BYTES_MAX + 1));
-        let cases: [(&[u8], FragmentError); 12] = [
-            (b"", FragmentError::Empty),
-            (b" \n ", FragmentError::Empty),
-            (b"nama,rt\n", FragmentError::Empty),
-            (b"\xFF\xFEn\0", FragmentError::Encoding),
-            (b"SITI CONTOH,9901014512900003\nx,y\n", FragmentError::Header),
-            (b"nama,nik\nA,990101**********,7\n", FragmentError::Ragged { line: 2 }),
-            (b"nama,Nama\na,b\n", FragmentError::Twice),
-            (b"[{\"a\":1},2]", FragmentError::Shape),
-            (b"[{\"a\":1}", FragmentError::Json { line: 1, column: 8 }),
-            (b"{\"a\":1}\n[2]\n", FragmentError::Record { line: 2 }),
-            (wide.as_bytes(), FragmentError::Columns),
-            (long.as_bytes(), FragmentError::Line { line: 2 }),
-        ];
-        for (bytes, expected) in cases {
-            assert_eq!(Table::read(bytes, None).unwrap_err(), expected);
-        }
-        let named = Table::read(b"SITI,9901\n", Some(&["nama".to_owned(), "kode".to_owned()])).unwrap();
-        assert_eq!((named.rows(), named.cell(0, 1)), (1, "9901"));
-    }
-}
+mod tests;

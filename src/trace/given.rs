@@ -1,6 +1,7 @@
 //! What a copy held by the word of its intent: each field under the name it left by, what was done to it, and which field
 //! of the source it came from.
 
+use crate::domain::person::NUMBER_DIGITS;
 use crate::domain::{Action, KodeGanda, Level, Mask};
 
 /// One field of a copy.
@@ -76,7 +77,9 @@ fn read_action(word: &str) -> Option<Action> {
         ("mask", _) => match (settings.strip_prefix("letters="), both()) {
             (Some(first), _) => Action::Letters { first: first.parse().ok()? },
             (None, Some((first, last))) => {
-                Action::Mask(Mask { first: first.parse().ok()?, last: last.parse().ok()? })
+                let mask = Mask { first: first.parse().ok()?, last: last.parse().ok()? };
+                let shown = usize::from(mask.first) + usize::from(mask.last);
+                Action::Mask((shown <= NUMBER_DIGITS).then_some(mask)?)
             }
             (None, None) => return None,
         },
@@ -112,7 +115,18 @@ mod tests {
         }
         let ganda = Given::read("kode_ganda", "kode_ganda(nik)");
         assert_eq!((ganda.how, &*ganda.path), (How::Ganda, "nik"));
-        for word in ["", "mask", "mask(6)", "mask(6,0", "age()", "area(x)", "hash(3)", "keep(1)"] {
+        for word in [
+            "",
+            "mask",
+            "mask(6)",
+            "mask(6,0",
+            "mask(12,9)",
+            "mask(300,0)",
+            "age()",
+            "area(x)",
+            "hash(3)",
+            "keep(1)",
+        ] {
             assert_eq!(Given::read("nik", word).how, How::Unknown, "{word}");
         }
     }

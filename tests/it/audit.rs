@@ -290,9 +290,9 @@ async fn a_leaked_file_is_traced_to_the_copies_it_can_have_come_from() {
     let (output, said) = trace("nik,nama\n9901014512900003,WARGA 1\n", &[]);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("no release of this ledger") && said.contains("excluded"), "{said}");
-    // What cannot be read as rows can still be a whole copy, and is said to be no rows.
+    // What cannot be read as rows can still be a whole copy; when it is none, that is no answer.
     let (output, said) = trace("{\"nama\": [", &[]);
-    assert!(output.status.code() == Some(1) && said.contains("not read as rows"), "{said}");
+    assert!(output.status.code() == Some(2) && said.contains("could not be read as rows"), "{said}");
     let (output, said) = trace(&bodies[1].1, &["--master-key", "policy.toml"]);
     assert!(output.status.code() == Some(2) && said.contains("64 hexadecimal digits"), "{said}");
     let table = trace(cut, &[]).1;

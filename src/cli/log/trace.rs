@@ -173,10 +173,13 @@ pub fn run(args: &Args) -> Outcome {
         account.ok_or_else(|| Failure::new(format!("entry {index} is no intent any more")))
     })?;
     if let Err(why) = &parsed {
-        writeln!(
-            anstream::stderr(),
-            "note: the file was not read as rows, so only whole copies are found: {why}"
-        )?;
+        if report.findings.is_empty() {
+            let what = format!("the file is no whole copy, and could not be read as rows: {why}");
+            return Err(Failure::new(what).help(
+                "CSV, JSON and JSON line by line are read; --columns names the columns of CSV whose first line does not",
+            ));
+        }
+        writeln!(anstream::stderr(), "note: the file was not read as rows: {why}")?;
     }
     let limit = if args.common.format == super::sheet::Format::Table { args.limit } else { usize::MAX };
     let mut sheet = Sheet::begin::<TraceRow>(args.common.format, &question.asked())?;
