@@ -21,3 +21,4 @@ pub mod store;
 pub mod telemetry;
 pub mod trace;
 pub mod upstream;
+pub mod witness;

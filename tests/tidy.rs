@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Each module of `src/` and those of `crate::` it may name.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("document", &[]),
     ("telemetry", &[]),
@@ -25,6 +25,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("ledger", &["domain", "store"]),
     ("trace", &["domain", "ledger", "redact"]),
     ("release", &["domain", "admission", "identity", "policy", "ledger", "upstream", "redact"]),
+    ("witness", &["domain", "ledger", "caller"]),
     ("server", &["domain", "admission", "release", "telemetry"]),
     (
         "config",
@@ -42,6 +43,8 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "server",
             "store",
             "telemetry",
+            "witness",
+            "caller",
         ],
     ),
     (
@@ -64,6 +67,7 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "store",
             "trace",
             "caller",
+            "witness",
         ],
     ),
     ("lib", &[]),

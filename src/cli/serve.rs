@@ -18,6 +18,7 @@ use crate::release::{Path, PathOptions};
 use crate::server::Listener;
 use crate::telemetry;
 use crate::upstream::Upstream;
+use crate::witness::Feeder;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -102,6 +103,8 @@ pub(super) struct Running {
     path: Arc<Path>,
     tls: Arc<rustls::ServerConfig>,
     server: crate::server::ServerOptions,
+    /// Asks witnesses, if there are any.
+    feeder: Option<Feeder>,
 }
 
 impl Running {
@@ -122,6 +125,8 @@ impl Running {
         };
         let ledger = Ledger::open(config.ledger, start, Arc::clone(&clock), random.clone())
             .map_err(|error| Failure::caused("could not open the ledger", error))?;
+        let feeder = config.witnesses.map(|options| Feeder::new(options, ledger.clone())).transpose();
+        let feeder = feeder.map_err(|error| Failure::caused("could not set up the witnesses", error))?;
         let path = Path::new(PathOptions {
             identity: config.verifier,
             admission: Admission::new(&config.admission),
@@ -135,7 +140,7 @@ impl Running {
             clock,
             random,
         });
-        Ok(Self { listener, path: Arc::new(path), tls: config.tls, server: config.server })
+        Ok(Self { listener, path: Arc::new(path), tls: config.tls, server: config.server, feeder })
     }
 
     pub(super) fn address(&self) -> std::net::SocketAddr {
@@ -146,7 +151,11 @@ impl Running {
     /// is written out.
     pub(super) async fn until(self, stop: watch::Receiver<bool>) -> Outcome {
         let path = Arc::clone(&self.path);
+        let feeding = self.feeder.map(|feeder| tokio::spawn(feeder.run(stop.clone())));
         self.listener.serve(self.path, self.tls, self.server, stop).await;
+        if let Some(feeding) = feeding {
+            let _ = feeding.await;
+        }
         path.settle().await;
         let ledger = path.ledger().clone();
         ledger.shut_down().await;

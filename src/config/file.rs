@@ -7,13 +7,14 @@ use std::time::Duration;
 use crate::document::{At, Key, Keys, Problem, Problems};
 
 /// Every table with its keys. What stands beside a key that may be left out is its default; beside one that must
-/// be there, and beside `ca`, `store` and what goes with it, it is an example.
+/// be there, and beside `ca`, `policy`, `store` and what goes with it, it is an example.
 pub const KEYS: &[(&str, &[Key])] = &[
     ("server", SERVER),
     ("identity", IDENTITY),
     ("policy", POLICY),
     ("source", SOURCE),
     ("ledger", LEDGER),
+    ("witness", WITNESS),
     ("admission", ADMISSION),
     ("trace", TRACE),
 ];
@@ -24,6 +25,7 @@ pub(super) const TOP: &[Key] = &[
     Key { name: "policy", example: "{ paths = [\"policies\"] }" },
     Key { name: "source", example: "{ url = \"https://dpt.example\", .. }" },
     Key { name: "ledger", example: "{ directory = \"ledger\", .. }" },
+    Key { name: "witness", example: "{ policy = \"witnesses.policy\", .. }" },
     Key { name: "admission", example: "{ address_per_second = 20, .. }" },
     Key { name: "trace", example: "{ format = \"json\" }" },
 ];
@@ -73,6 +75,13 @@ pub(super) const LEDGER: &[Key] = &[
     Key { name: "store_password", example: "\"certs/store-password\"" },
     Key { name: "store_ca", example: "\"certs/store-ca.pem\"" },
     Key { name: "replica", example: "\"main\"" },
+];
+
+pub(super) const WITNESS: &[Key] = &[
+    Key { name: "policy", example: "\"witnesses.policy\"" },
+    Key { name: "ca", example: "\"certs/witness-ca.pem\"" },
+    Key { name: "interval_ms", example: "60000" },
+    Key { name: "timeout_ms", example: "10000" },
 ];
 
 pub(super) const ADMISSION: &[Key] = &[

@@ -13,8 +13,22 @@ mod tests;
 pub use checked::{Config, load};
 pub use file::KEYS;
 
+use std::path::Path;
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// A certificate chain and its private key, from PEM files of a command; or what is wrong with them, in a sentence.
+pub fn certificate(
+    chain: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    let chain = pem::certificates(chain).map_err(|unfit| unfit.what)?;
+    let key = pem::private_key(key).map_err(|unfit| unfit.what)?;
+    Ok((chain, key))
+}
+
 /// Reads the secret that `[ledger] master_key` names, for those who trace copies by it.
-pub fn master_key(path: &std::path::Path) -> Result<crate::release::MasterKey, String> {
+pub fn master_key(path: &Path) -> Result<crate::release::MasterKey, String> {
     let bytes = pem::secret(path).map_err(|unfit| format!("{}; {}", unfit.what, unfit.help))?;
     Ok(crate::release::MasterKey::new(&bytes))
 }

@@ -10,6 +10,7 @@ use super::error::LedgerError;
 use super::key::Verifier;
 use super::keys::Keys;
 use super::leaf::Stamp;
+use super::tree::{Hash, Tree};
 use super::verify::{self, Verdict};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};
@@ -129,6 +130,12 @@ impl LedgerReader {
             }
         };
         verify::verify(&mut self.store, verifier, anchor.as_deref())
+    }
+
+    /// The root that the ledger had at a size; `None`: it is not that large.
+    pub fn root_at(&mut self, size: u64) -> Result<Option<Hash>, LedgerError> {
+        let tree = Tree::from_tiles(size, |level, index| self.store.tile(level, index))?;
+        Ok(tree.map(|tree| tree.root()))
     }
 
     /// Writes the ledger as the files of C2SP `tlog-tiles` into a new directory.

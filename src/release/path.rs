@@ -19,7 +19,7 @@ use super::problem::Language;
 use super::refusal::Refusal;
 use super::tiles::Public;
 use super::{accept, deliver, receipt, refusal, tiles};
-use crate::admission::Admission;
+use crate::admission::{Admission, AdmissionError};
 use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
 use crate::ledger::{self, Ledger};
@@ -125,7 +125,8 @@ impl Path {
     }
 
     /// Tells the operator and the ledger of a refusal. An opened release was closed by the step that failed;
-    /// requests above an address's rate are not entered one by one, or a flood would grow the ledger.
+    /// requests above an address's rate, and questions of anyone for tiles that are not there, are not entered one by
+    /// one, or a flood would grow the ledger.
     fn note(&self, error: &ReleaseError, refusal: &Refusal, requester: Option<Requester>) {
         let cause = refusal::chain(error);
         match error {
@@ -142,7 +143,10 @@ impl Path {
             }
             _ => info!(code = refusal.kind.code, cause, "refused"),
         }
-        if matches!(error, ReleaseError::Admission(crate::admission::AdmissionError::Address { .. })) {
+        let is_by_anyone =
+            requester.is_none() && matches!(error, ReleaseError::NotPublic | ReleaseError::OwnMethod { .. });
+        let is_flood = matches!(error, ReleaseError::Admission(AdmissionError::Address { .. }));
+        if is_by_anyone || is_flood {
             return;
         }
         let (route, wilayah) = match error {

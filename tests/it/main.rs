@@ -22,3 +22,4 @@ mod sizes;
 mod source;
 mod support;
 mod tiles;
+mod witness;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use salinan::domain::Digest;
+use salinan::ledger::Entry;
 
 use crate::support::client::{End, Reply, get};
 use crate::support::fixture::Form;
@@ -145,6 +146,22 @@ async fn a_receipt_is_fetched_by_its_recipient_and_says_in_words_what_it_proves(
         let (code, said) = run(&format!("get {} --out receipt.json", fetched.remote(who)));
         assert_eq!(code, 0, "{who}: {said}");
     }
+    let reads: Vec<_> = fetched
+        .proxy
+        .site
+        .records()
+        .into_iter()
+        .filter_map(|record| match record.entry {
+            Entry::AuditRead(read) => Some((read.auditor, read.question, read.parameters, read.entries)),
+            _ => None,
+        })
+        .collect();
+    let parameters = vec![("release".to_owned(), fetched.release.clone())];
+    assert_eq!(
+        reads,
+        [("auditor".to_owned(), "receipt".to_owned(), parameters, 2)],
+        "the auditor's read alone"
+    );
     let (code, said) = run(&format!("get {} --out none.json", fetched.remote("stranger")));
     assert_eq!((code, said.contains("404 (not_found)")), (2, true), "{said}");
     assert!(!fetched.proxy.site.path("none.json").exists());

@@ -127,6 +127,16 @@ async fn the_public_form_is_for_those_whom_the_configuration_allows() {
     for (ledger, expected) in cases {
         let proxy = Proxy::start_with(Setup { ledger, ..Setup::default() }).await;
         let (client, party, auditor) = (proxy.client(), proxy.site.partai(), proxy.site.of_role("auditor"));
+        let before = proxy.site.records().len();
+        let missing = get(&client, "/tile/0/000", None).await;
+        assert_eq!(missing.status, if ledger.contains("anyone") { 404 } else { 401 }, "{ledger}");
+        if ledger.contains("anyone") {
+            assert_eq!(
+                proxy.site.records().len(),
+                before,
+                "what anyone asks for in vain does not grow the ledger"
+            );
+        }
         for (who, expected) in [None, Some(&*party), Some(&*auditor)].into_iter().zip(expected) {
             for path in ["/checkpoint", "/tile/0/000.p/1"] {
                 assert_eq!(get(&client, path, who).await.status, expected, "{ledger}: {path}");

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks Salinan from outside, against a built binary: `run.py SALINAN [clients|ledger|operated|size]...`
+"""Checks Salinan from outside, against a built binary: `run.py SALINAN [clients|ledger|operated|size|witness]...`
 
 Needs curl, openssl and what requirements.txt names. Ends with 1 at the first thing that is not as it should be.
 """
@@ -11,8 +11,15 @@ import clients
 import ledger
 import operated
 import size
+import witness
 
-CHECKS = {"clients": clients.check, "ledger": ledger.check, "operated": operated.check, "size": size.check}
+CHECKS = {
+    "clients": clients.check,
+    "ledger": ledger.check,
+    "operated": operated.check,
+    "size": size.check,
+    "witness": witness.check,
+}
 
 salinan, *names = sys.argv[1:]
 for name in names or CHECKS:

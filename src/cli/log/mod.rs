@@ -17,6 +17,10 @@ mod row;
 mod sheet;
 mod trace;
 mod when;
+mod witness;
+mod witnessed;
+
+pub(super) use witnessed::load as load_policy;
 
 use std::fs::DirBuilder;
 use std::io::Write as _;
@@ -27,13 +31,16 @@ use std::sync::Arc;
 use aws_lc_rs::rand::SystemRandom;
 use clap::Subcommand;
 use serde_json::{Value, json};
+use witnessed::Witnessed;
 
 use self::place::Place;
 use super::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::domain::SystemClock;
 use crate::ledger::leaf::write_time;
 use crate::ledger::verify::{Flaw, Report, Verdict, Why};
-use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Signer, Verifier};
+use crate::ledger::{
+    COSIGNED_FILE, DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Signer, Verifier,
+};
 
 /// Open releases that the table of `verify` names.
 const OPEN_SHOWN_MAX: usize = 20;
@@ -78,6 +85,7 @@ enum Command {
     /// signed of the missing part, in whatever hand, shows the gap.
     Continue(operate::Continue),
     Export(export::Export),
+    Witness(witness::Witness),
 }
 
 #[derive(Debug, clap::Args)]
@@ -105,6 +113,12 @@ struct Verify {
     /// A checkpoint kept elsewhere, which the ledger must have grown from; without it, the ledger's own anchor
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// Ask also for a checkpoint of this ledger that enough witnesses signed, by a file of C2SP tlog-policy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The checkpoint that witnesses signed; without it, the one that the server keeps in the ledger's directory
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    witnessed: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
@@ -123,6 +137,7 @@ pub fn run(args: &Args) -> Outcome {
         Command::Changes(args) => changes::changes(args),
         Command::Trace(args) => trace::run(args),
         Command::Due(args) => due::run(args),
+        Command::Witness(args) => witness::run(args),
         Command::Checkpoint(args) => {
             let note = open(args)?.checkpoint().map_err(|error| unreadable(args, error))?;
             write!(anstream::stdout(), "{note}")?;
@@ -185,6 +200,7 @@ fn init(args: &Init) -> Outcome {
 fn verify(args: &Verify) -> Outcome {
     let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
     let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
+    let policy = args.policy.as_deref().map(witnessed::load).transpose()?;
     let verdict =
         read(&args.place).and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
     let verdict = match verdict {
@@ -195,19 +211,34 @@ fn verify(args: &Verify) -> Outcome {
         Err(error) => return Err(unreadable(&args.place, error)),
     };
     match (verdict, args.format) {
-        (Verdict::Sound(report), OutputFormat::Table) => print_report(&report, given.is_some())?,
-        (Verdict::Sound(report), OutputFormat::Json) => {
-            writeln!(anstream::stdout(), "{}", report_json(&report, given.is_some()))?;
+        (Verdict::Sound(report), format) => {
+            let look = |policy| {
+                let path = args.witnessed.clone().unwrap_or_else(|| args.place.dir.join(COSIGNED_FILE));
+                let mut reader = open(&args.place)?;
+                Witnessed::look(policy, &path, &mut reader, report.size, &report.keys)
+                    .map_err(|error| unreadable(&args.place, error))
+            };
+            let witnessed = policy.as_ref().map(look).transpose()?;
+            match format {
+                OutputFormat::Table => print_report(&report, given.is_some(), witnessed.as_ref())?,
+                OutputFormat::Json => {
+                    let mut document = report_json(&report, given.is_some());
+                    if let Some(witnessed) = &witnessed {
+                        document["witnessed"] = witnessed.json();
+                    }
+                    writeln!(anstream::stdout(), "{document}")?;
+                }
+            }
+            Ok(if witnessed.is_none_or(|witnessed| witnessed.is_met()) { Answer::Yes } else { Answer::No })
         }
         (Verdict::Flawed(flaw), format) => {
             print_flaw(&flaw, format)?;
-            return Ok(Answer::No);
+            Ok(Answer::No)
         }
     }
-    Ok(Answer::Yes)
 }
 
-fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
+fn print_report(report: &Report, key_given: bool, witnessed: Option<&Witnessed>) -> Result<(), Failure> {
     let mut out = anstream::stdout();
     let mut table = print::table(&["the ledger is", "sound"]);
     table.add_row(["entries", &report.size.to_string()]);
@@ -227,6 +258,9 @@ fn print_report(report: &Report, key_given: bool) -> Result<(), Failure> {
     for (from, until) in &report.lost {
         let range = format!("what was signed from {from} to {until}, as entry {from} says");
         table.add_row(["lost", &range]);
+    }
+    if let Some(witnessed) = witnessed {
+        witnessed.add_to(&mut table);
     }
     writeln!(out, "{table}")?;
     for (intent, release) in report.open.iter().take(OPEN_SHOWN_MAX) {

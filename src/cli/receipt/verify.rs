@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::held::{self, Held};
 use super::words::{self, Said};
 use super::{Bundle, load};
+use crate::cli::log::load_policy;
 use crate::cli::print::{Answer, Failure, Outcome, OutputFormat};
 use crate::ledger::{Ending, Evidence, Receipt, Verifier};
 
@@ -21,6 +22,9 @@ pub struct Verify {
     /// The key you know the ledger by; without it, the key that the receipt itself names
     #[arg(long)]
     vkey: Option<String>,
+    /// Ask also that enough witnesses signed the receipt's checkpoint, by a file of C2SP tlog-policy
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t)]
     format: OutputFormat,
 }
@@ -36,6 +40,8 @@ pub(super) struct Compared {
 
 pub fn run(args: &Verify) -> Outcome {
     let receipt = load(&args.bundle.file)?;
+    let quorum =
+        args.policy.as_deref().map(load_policy).transpose()?.map(|policy| policy.judge(&receipt.checkpoint));
     let text = args.vkey.as_ref().unwrap_or(&receipt.vkey);
     let verifier: Verifier = match (text.parse(), &args.vkey) {
         (Ok(verifier), _) => verifier,
@@ -53,7 +59,7 @@ pub fn run(args: &Verify) -> Outcome {
         }
     };
     let compared = args.body.as_deref().map(|path| compare(path, &evidence)).transpose()?;
-    let said = words::of(&evidence, &verifier, args.vkey.is_some(), compared.as_ref());
+    let said = words::of(&evidence, &verifier, args.vkey.is_some(), compared.as_ref(), quorum.as_ref());
     let mut out = anstream::stdout();
     match args.format {
         OutputFormat::Json => {
@@ -77,10 +83,9 @@ pub fn run(args: &Verify) -> Outcome {
             "warning: the key was taken from the receipt itself; give the one you know with --vkey"
         )?;
     }
-    Ok(match compared {
-        Some(Compared { is_same: false, .. }) => Answer::No,
-        _ => Answer::Yes,
-    })
+    let is_same = compared.is_none_or(|compared| compared.is_same);
+    let is_met = quorum.is_none_or(|quorum| quorum.is_met);
+    Ok(if is_same && is_met { Answer::Yes } else { Answer::No })
 }
 
 fn refuse(args: &Verify, receipt: &Receipt, why: &str) -> Outcome {

@@ -4,6 +4,7 @@ use super::verify::Compared;
 use crate::domain::Digest;
 use crate::ledger::entry::{Ack, Completion, Intent};
 use crate::ledger::leaf::write_time;
+use crate::ledger::quorum::Quorum;
 use crate::ledger::{Coverage, Ending, Evidence, Outcome, Proved, Verifier};
 
 pub struct Said {
@@ -11,7 +12,13 @@ pub struct Said {
     pub not_proven: Vec<String>,
 }
 
-pub fn of(evidence: &Evidence, verifier: &Verifier, key_given: bool, compared: Option<&Compared>) -> Said {
+pub fn of(
+    evidence: &Evidence,
+    verifier: &Verifier,
+    key_given: bool,
+    compared: Option<&Compared>,
+    quorum: Option<&Quorum>,
+) -> Said {
     let mut said = Said { proven: Vec::new(), not_proven: Vec::new() };
     let last = evidence.acks.last().map(|ack| ack.index);
     let last = last.or(evidence.ending.as_ref().map(|ending| ending.index)).unwrap_or(evidence.intent.index);
@@ -53,14 +60,36 @@ pub fn of(evidence: &Evidence, verifier: &Verifier, key_given: bool, compared: O
             "Whose ledger it is: the key was taken from the receipt itself. Give the one you know with --vkey.".to_owned(),
         );
     }
-    said.not_proven.push(
-        "That nobody was shown another ledger: this checkpoint bears the ledger's own signature. Compare it with one that \
-         others hold."
-            .to_owned(),
-    );
+    witnessed(quorum, &mut said);
     said.not_proven
         .push("That the times are right: they are by the server's clock. The order is proven.".to_owned());
     said
+}
+
+fn witnessed(quorum: Option<&Quorum>, said: &mut Said) {
+    let Some(quorum) = quorum else {
+        said.not_proven.push(
+            "That nobody was shown another ledger: give the witnesses that you trust with --policy, or compare the \
+             checkpoint with one that others hold."
+                .to_owned(),
+        );
+        return;
+    };
+    let signed = quorum.witnesses.iter().filter_map(|(name, _, time_s)| {
+        let time = write_time(time_s.as_ref()?.saturating_mul(1_000)).unwrap_or_default();
+        Some(format!("{name} at {time}"))
+    });
+    let signed: Vec<String> = signed.collect();
+    let signed = if signed.is_empty() { "none".to_owned() } else { signed.join(", ") };
+    if quorum.is_met {
+        said.proven.push(format!(
+            "By the policy you gave, enough witnesses saw this very ledger and signed its checkpoint: {signed}."
+        ));
+    } else {
+        said.not_proven.push(format!(
+            "That nobody was shown another ledger: by the policy you gave, too few witnesses signed this checkpoint: {signed}."
+        ));
+    }
 }
 
 fn opened(intent: &Proved<Intent>, said: &mut Said) {
