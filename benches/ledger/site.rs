@@ -37,9 +37,9 @@ pub fn reopen(directory: &Path) -> Ledger {
 /// Hands over an empty copy, which can then be acknowledged as often as one likes.
 pub async fn release(ledger: &Ledger, number: u64) -> Ack {
     let release = ledger.open_release(intent(number)).await.expect("the intent is stored");
+    let ack = Ack { intent: release.index(), ..ack(number) };
     let account = release.account(Outcome::Complete, None);
-    let mut ack = ack(number);
-    ack.intent = release.close(account).await.expect("the account is stored") - 1;
+    release.close(account).await.expect("the account is stored");
     ack
 }
 
