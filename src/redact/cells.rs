@@ -52,6 +52,7 @@ impl Cells {
         let mut accepted = std::mem::take(&mut self.accepted);
         let code = self.content(window, cell);
         if code.is_empty() {
+            self.accepted = accepted;
             return Stop::bad(cell.start, Problem::RowAreaMissing);
         }
         if accepted != code {
@@ -143,14 +144,14 @@ impl Cells {
     ) -> Result<bool, Stop> {
         let sweeper = std::mem::take(&mut self.sweeper);
         let mut swept = Vec::new();
-        let Ok(text) = std::str::from_utf8(self.content(window, cell)) else {
-            return Stop::bad(cell.start, Problem::InvalidUtf8);
-        };
-        let found = sweeper.cover(text, &mut swept);
-        if found > 0 && sweeper.aborts() {
+        let text = std::str::from_utf8(self.content(window, cell)).ok();
+        let found = text.map(|text| sweeper.cover(text, &mut swept));
+        // Put back before anything ends here: a row is read again after an error.
+        self.sweeper = sweeper;
+        let Some(found) = found else { return Stop::bad(cell.start, Problem::InvalidUtf8) };
+        if found > 0 && self.sweeper.aborts() {
             return Stop::bad(cell.start, Problem::SweepFound);
         }
-        self.sweeper = sweeper;
         if found == 0 {
             return self.look(&window.bytes[cell.start..cell.end], cell, formulas, tally);
         }

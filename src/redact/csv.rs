@@ -1,6 +1,6 @@
 //! Rows of cells with a header (RFC 4180, strictly): `nik,nama` LF `9901014512900003,"CONTOH, SITI"` LF.
 //!
-//! A unit is the header or a row, with its line end. Columns are found by the header's names. Nothing is
+//! A unit is the header, or a row and those behind it, with their line ends. Columns are found by the header's names. Nothing is
 //! guessed: a quote inside a bare cell, text behind a closing quote, a carriage return without its line feed,
 //! a NUL, a row of another length than the header each end the pass.
 
@@ -14,7 +14,7 @@ use super::fields::Fields;
 use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::Order;
-use super::rules::{self, Ease, Lookalikes, Rules};
+use super::rules::{self, Ease, Lookalikes, Rule, Rules};
 use super::splice::Splice;
 use super::stations::Stations;
 use super::stream::Window;
@@ -39,8 +39,13 @@ pub(super) struct Column {
     /// The place of its rule.
     pub place: Option<usize>,
     pub ease: Ease,
-    /// How many columns from this one on have the same ease.
+    /// How many columns from this one on are kept, or left out, with the same look at each. The last column stands alone,
+    /// since another mark ends it.
     pub alike: usize,
+    /// What ends them.
+    pub mark: u8,
+    /// Whether anything leaves of them.
+    pub leaves: bool,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -72,13 +77,11 @@ impl Csv {
             return Stop::bad(0, Problem::Delimiter);
         }
         if window.at == 0 {
-            self.marks.clear();
+            self.marks.begin(0);
         }
         match &self.columns {
             None => self.header(window, out, tally),
             Some(columns) => {
-                let (len_before, tally_before) = (out.len(), *tally);
-                tally.rows_in += 1;
                 let row = Row {
                     delimiter: self.delimiter,
                     formulas: self.formulas,
@@ -87,18 +90,9 @@ impl Csv {
                     rules: &self.rules,
                     is_lone: self.is_lone,
                 };
-                self.fields.begin();
                 let memory =
                     Memory { cells: &mut self.cells, fields: &mut self.fields, marks: &mut self.marks };
-                let end = row.write(columns, memory, window, out, tally)?;
-                if self.cells.is_withheld {
-                    out.truncate(len_before);
-                    *tally = Tally::withheld(tally_before);
-                    self.fields.begin();
-                } else {
-                    tally.rows_out += 1;
-                }
-                Ok(end)
+                row.write_all(columns, memory, window, out, tally)
             }
         }
     }
@@ -126,12 +120,15 @@ impl Csv {
             let hash = rules::hash(name);
             names.push(hash);
             let place = self.rules.place(hash, name);
+            let rule = place.map(|place| self.rules.at(place));
             columns.push(Column {
                 place,
-                ease: Ease::of(place.map(|place| self.rules.at(place)), has_patterns),
+                ease: Ease::of(rule, has_patterns),
                 alike: 1,
+                mark: self.delimiter,
+                leaves: rule.is_some_and(Rule::leaves),
             });
-            match place.map(|place| self.rules.at(place)) {
+            match rule {
                 Some(rule) => {
                     has_area |= rule.is_area;
                     if rule.leaves() {
@@ -169,13 +166,17 @@ impl Csv {
             splice.append(Ganda::NAME);
         }
         splice.write_to(end);
-        let leaves = |column: &&Column| column.place.is_some_and(|place| self.rules.at(place).leaves());
-        for at in (1..columns.len()).rev() {
-            if columns[at - 1].ease == columns[at].ease {
+        if let Some(last) = columns.last_mut() {
+            last.mark = b'\n';
+        }
+        for at in (1..columns.len().saturating_sub(1)).rev() {
+            let is_alike = matches!(columns[at].ease, Ease::Keep | Ease::Drop);
+            if is_alike && columns[at - 1].ease == columns[at].ease {
                 columns[at - 1].alike += columns[at].alike;
             }
         }
-        self.is_lone = columns.iter().filter(leaves).count() == 1 && self.cells.ganda.is_none();
+        self.is_lone =
+            columns.iter().filter(|column| column.leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
         Ok(end)
     }
@@ -203,8 +204,18 @@ pub(super) struct Place {
     pub pos: usize,
 }
 
+impl Place {
+    /// Where the separator before it stands, if it has one.
+    #[inline]
+    pub fn separator(&self) -> usize {
+        self.pos - usize::from(self.at > 0)
+    }
+}
+
 impl Row<'_> {
-    fn write(
+    /// Writes the row the window begins with, and those behind it up to the first that is not whole or ends the pass:
+    /// that one is looked at again, alone. Each is counted when it is written.
+    fn write_all(
         &self,
         columns: &[Column],
         mut memory: Memory<'_>,
@@ -213,17 +224,63 @@ impl Row<'_> {
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
-        let mut place = Place { at: 0, pos: 0 };
-        memory.marks.seek(window.at);
+        let mut from = 0;
+        loop {
+            let (written, before) = (splice.begin(), *tally);
+            tally.rows_in += 1;
+            memory.fields.begin();
+            match self.write(columns, &mut memory, window, &mut splice, from, tally) {
+                Ok(end) if memory.cells.is_withheld => {
+                    splice.take_back(written);
+                    splice.leave_out(from, end);
+                    *tally = Tally::withheld(before);
+                    memory.fields.begin();
+                    from = end;
+                }
+                Ok(end) => {
+                    tally.rows_out += 1;
+                    memory.fields.commit();
+                    memory.cells.stations.commit(1);
+                    from = end;
+                }
+                Err(stop) if from == 0 => return Err(stop),
+                Err(_) => {
+                    splice.take_back(written);
+                    *tally = before;
+                    memory.fields.begin();
+                    memory.marks.begin(window.at + from);
+                    break;
+                }
+            }
+            if from == window.bytes.len() {
+                break;
+            }
+        }
+        splice.write_to(from);
+        Ok(from)
+    }
+
+    /// Writes the row that begins at `from`, and returns its end.
+    fn write(
+        &self,
+        columns: &[Column],
+        memory: &mut Memory<'_>,
+        window: Window<'_>,
+        splice: &mut Splice<'_>,
+        from: usize,
+        tally: &mut Tally,
+    ) -> Result<usize, Stop> {
+        let mut place = Place { at: 0, pos: from };
+        memory.marks.seek(window.at + from);
         memory.cells.is_withheld = false;
         if let Some(ganda) = &mut memory.cells.ganda {
             ganda.begin();
         }
         loop {
             if !self.is_lone {
-                self.hurry(columns, &mut memory, window, &mut splice, &mut place, tally);
+                self.hurry(columns, memory, window, splice, &mut place, tally);
             }
-            let Memory { cells, fields, marks } = &mut memory;
+            let Memory { cells, fields, marks } = memory;
             let Place { at, pos } = place;
             if at == columns.len() {
                 return Ok(self.end(cells, splice, pos - 1, 1));
@@ -263,7 +320,7 @@ impl Row<'_> {
                 }
                 // Nothing lies below a cell; the rules of CSV have no such order.
                 Some(Order::Drop | Order::Below(_)) | None => {
-                    splice.leave_out(pos.saturating_sub(1), cell.end);
+                    splice.leave_out(place.separator(), cell.end);
                 }
             }
             if let Some(place) = place_of_rule {
@@ -279,14 +336,15 @@ impl Row<'_> {
             }
         }
     }
-    /// Writes the end of a row whose last cell ends at `at`, and returns it.
-    fn end(&self, cells: &Cells, mut splice: Splice<'_>, at: usize, line_end: usize) -> usize {
+
+    /// Writes what is added to a row whose last cell ends at `at`, and returns its end.
+    #[inline]
+    fn end(&self, cells: &Cells, splice: &mut Splice<'_>, at: usize, line_end: usize) -> usize {
         if let Some(ganda) = &cells.ganda {
             splice.write_to(at);
             splice.append(&[self.delimiter]);
             splice.append(ganda.code().unwrap_or_default());
         }
-        splice.write_to(at + line_end);
         at + line_end
     }
 }

@@ -590,6 +590,7 @@ mod tests {
             ("an empty area", r#"{"kode":"","nik":"1"}"#, "row_area_missing"),
             ("another area", r#"{"kode":"9902","nik":"1"}"#, "row_outside_area"),
             ("an area as a list", r#"{"kode":["9901"],"nik":"1"}"#, "row_area_missing"),
+            ("no comma", r#"{"nama":"A""kode":"9901"}"#, "syntax"),
             ("comma first", r#"{,"kode":"9901"}"#, "syntax"),
             ("comma last", r#"{"kode":"9901","nik":"1",}"#, "syntax"),
             ("no value", r#"{"kode":"9901","nik":}"#, "syntax"),

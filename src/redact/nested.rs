@@ -40,6 +40,13 @@ impl Work {
         self.fields.begin();
     }
 
+    /// What was read, so many records, is handed on.
+    #[inline]
+    pub fn commit(&mut self, rows: u64) {
+        self.fields.commit();
+        self.values.stations.commit(rows);
+    }
+
     /// Writes what stands in a value's place. One that stays behind is not for this: its name stays too.
     pub fn carry_out(
         &mut self,

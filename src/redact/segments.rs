@@ -18,6 +18,7 @@ use super::{Tally, sweep};
 impl Row<'_> {
     /// Takes columns as long as their cells are bare and need no more than to be kept, changed or left out. `place`
     /// is where it stopped; behind the last column, the row ended with a line feed.
+    #[inline(never)]
     pub(super) fn hurry(
         &self,
         columns: &[Column],
@@ -28,54 +29,46 @@ impl Row<'_> {
         tally: &mut Tally,
     ) {
         memory.marks.look_ahead(window, self.delimiter, columns.len() - place.at);
-        let places = memory.marks.ahead();
-        let mut odd = memory.marks.odd();
-        let mut passed = 0;
-        while let Some(column) = columns.get(place.at) {
-            let first = place.pos;
-            let is_last = place.at + 1 == columns.len();
-            let alike = if is_last { 1 } else { column.alike.min(columns.len() - 1 - place.at) };
-            let ends = &places[passed..places.len().min(passed + alike)];
-            while odd.first().is_some_and(|odd| *odd < window.at + first) {
-                odd = &odd[1..];
-            }
-            // Up to there all cells are bare, begin with a letter or a digit and hold no long number.
-            let even_to = odd.first().copied().unwrap_or(memory.marks.known_to());
-            let even_to = even_to.min(window.at + window.bytes.len());
-            let cells = Run { window, ends, mark: if is_last { b'\n' } else { self.delimiter }, even_to };
-            let (count, end) = match column.ease {
-                Ease::Keep | Ease::Drop if !is_last && cells.are_even() => cells.all(),
-                Ease::Keep => cells.pass(first, |start, end| may_stay(window.bytes, start, end)),
-                Ease::Drop => cells.pass(first, |_, _| true),
-                Ease::Area { .. } => {
-                    let accepted = &memory.cells.accepted;
-                    cells.pass(first, |start, end| start < end && *accepted == window.bytes[start..end])
+        // All places here are those of the text.
+        let text = &window.utf8.text()[..window.at + window.bytes.len()];
+        let (mut at, mut first) = (place.at, window.at + place.pos);
+        let mut ends = memory.marks.ahead();
+        while let Some(column) = columns.get(at) {
+            let (segment, behind) = ends.split_at(ends.len().min(column.alike));
+            let count = match column.ease {
+                Ease::Keep => kept(text, segment, first, column.mark),
+                Ease::Drop | Ease::Change => bare(text, segment, column.mark),
+                Ease::Area { .. } if is_area(text, segment, first, &memory.cells.accepted) => {
+                    bare(text, segment, column.mark)
                 }
-                Ease::Change => cells.one().pass(first, |_, _| true),
-                Ease::None => (0, first),
+                Ease::Area { .. } | Ease::None => 0,
             };
-            if count == 0 {
-                break;
+            let Some(end) = segment[..count].last() else { break };
+            let cells = first - window.at..end - window.at;
+            if column.leaves {
+                splice.let_out(cells.start);
+            } else {
+                let separator = Place { at, pos: cells.start }.separator();
+                splice.leave_out(separator, cells.end);
             }
-            match column.ease {
-                Ease::Drop | Ease::Area { is_kept: false } => splice.leave_out(first.saturating_sub(1), end),
-                Ease::Keep | Ease::Area { is_kept: true } | Ease::Change | Ease::None => {
-                    splice.let_out(first);
-                }
+            if column.ease == Ease::Change {
+                self.change(column, memory.fields, window, cells, splice, tally);
             }
-            passed += count;
-            place.at += count;
-            place.pos = end + 1;
             #[cfg(test)]
             HURRIED.set(HURRIED.get() + count as u64);
-            if column.ease == Ease::Change {
-                self.change(column, memory.fields, window, first..end, splice, tally);
+            at += count;
+            first = end + 1;
+            if count < segment.len() {
+                break;
             }
+            ends = behind;
         }
-        memory.marks.pass(passed, window.at + place.pos);
+        memory.marks.pass(at - place.at);
+        *place = Place { at, pos: first - window.at };
     }
 
     /// Writes what a bare cell becomes.
+    #[inline(never)]
     fn change(
         &self,
         column: &Column,
@@ -99,59 +92,50 @@ impl Row<'_> {
     }
 }
 
-/// Cells in a row that are treated alike, by where they can end: places in the text.
-#[derive(Clone, Copy)]
-struct Run<'a> {
-    window: Window<'a>,
-    ends: &'a [usize],
-    /// What has to stand there.
-    mark: u8,
-    even_to: usize,
-}
-
-impl Run<'_> {
-    fn one(self) -> Self {
-        Self { ends: &self.ends[..self.ends.len().min(1)], ..self }
-    }
-
-    /// All cells, and where the last of them ends.
-    #[inline]
-    fn all(self) -> (usize, usize) {
-        (self.ends.len(), self.ends.last().map_or(0, |end| end - self.window.at))
-    }
-
-    /// Whether there are cells and all are such as most are.
-    #[inline]
-    fn are_even(self) -> bool {
-        self.ends.last().is_some_and(|end| *end < self.even_to)
-    }
-
-    /// How many cells from `start` on end as they should and are taken, and where the last of them ends.
-    #[inline]
-    fn pass(self, mut start: usize, is_taken: impl Fn(usize, usize) -> bool) -> (usize, usize) {
-        let mut count = 0;
-        for end in self.ends {
-            let end = end - self.window.at;
-            if self.window.bytes.get(end) != Some(&self.mark) || !is_taken(start, end) {
-                break;
-            }
-            count += 1;
-            start = end + 1;
+/// How many cells from the first on, that begins at `start`, end with this mark and can be neither a long number nor a
+/// formula: most are short and begin with a letter or a digit.
+#[inline(never)]
+fn kept(text: &[u8], ends: &[usize], mut start: usize, mark: u8) -> usize {
+    for (count, &end) in ends.iter().enumerate() {
+        let (Some(first), Some(behind)) = (text.get(start), text.get(end)) else { return count };
+        let len = end - start;
+        if *behind != mark
+            || !(PLAIN_STARTS[usize::from(*first)] || len == 0)
+            || (len >= sweep::RUN_DIGITS && may_hold(text, start, end))
+        {
+            return count;
         }
-        (count, start.saturating_sub(1))
+        start = end + 1;
     }
+    ends.len()
 }
 
-/// Whether a bare cell can be neither a long number nor a formula: most are short and begin with a letter or a digit.
-#[inline]
-fn may_stay(bytes: &[u8], start: usize, end: usize) -> bool {
-    start == end
-        || bytes[start].is_ascii_alphanumeric()
-            && (end - start < sweep::RUN_DIGITS || !may_hold(bytes, start, end))
+/// Whether the first cell is this code.
+#[inline(never)]
+fn is_area(text: &[u8], ends: &[usize], start: usize, code: &[u8]) -> bool {
+    let area = ends.first().and_then(|end| text.get(start..*end));
+    area.is_some_and(|area| !area.is_empty() && area == code)
 }
+
+/// How many cells end with this mark.
+#[inline]
+fn bare(text: &[u8], ends: &[usize], mark: u8) -> usize {
+    ends.iter().take_while(|end| text.get(**end) == Some(&mark)).count()
+}
+
+/// Bytes with which no formula begins.
+const PLAIN_STARTS: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        plain[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    plain
+};
 
 /// Whether an ASCII text could hold a long number.
-#[inline]
+#[inline(never)]
 fn may_hold(bytes: &[u8], start: usize, end: usize) -> bool {
     let text = &bytes[start..];
     let len = end - start;

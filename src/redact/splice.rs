@@ -16,9 +16,29 @@ pub(super) struct Splice<'a> {
     has_let_out: bool,
 }
 
+/// How far a copy has got.
+#[derive(Clone, Copy)]
+pub(super) struct Written {
+    len: usize,
+    pending: usize,
+}
+
 impl<'a> Splice<'a> {
     pub fn new(input: &'a [u8], from: usize, out: &'a mut Vec<u8>) -> Self {
         Self { input, out, pending: from, has_left_out: false, has_let_out: false }
+    }
+
+    /// Another record, or row, begins behind what was looked at. Returns what is written so far.
+    #[inline]
+    pub fn begin(&mut self) -> Written {
+        (self.has_left_out, self.has_let_out) = (false, false);
+        Written { len: self.out.len(), pending: self.pending }
+    }
+
+    /// Takes back what was written since then.
+    pub fn take_back(&mut self, written: Written) {
+        self.out.truncate(written.len);
+        self.pending = written.pending;
     }
 
     /// Lets a member out; `from` is behind the separator before it, which stays behind with the members

@@ -103,13 +103,14 @@ impl Machine {
         }
     }
 
-    /// The unit just taken is handed on.
-    fn commit(&mut self) {
+    /// The unit just taken, of so many records, is handed on.
+    fn commit(&mut self, rows: u64) {
         match self {
-            Self::Json(json) => json.objects.work.fields.commit(),
-            Self::Ndjson(ndjson) => ndjson.objects.work.fields.commit(),
-            Self::Seq(seq) => seq.objects.work.fields.commit(),
-            Self::Csv(csv) => csv.fields.commit(),
+            Self::Json(json) => json.objects.work.commit(rows),
+            Self::Ndjson(ndjson) => ndjson.objects.work.commit(rows),
+            Self::Seq(seq) => seq.objects.work.commit(rows),
+            // It is done row by row there.
+            Self::Csv(_) => {}
         }
     }
 
@@ -279,8 +280,7 @@ impl Stream {
             let (len_before, tally_before) = (out.len(), self.tally);
             match self.machine.unit(window, out, &mut self.tally) {
                 Ok(len) => {
-                    self.machine.commit();
-                    self.machine.stations().commit(self.tally.rows_out - tally_before.rows_out);
+                    self.machine.commit(self.tally.rows_out - tally_before.rows_out);
                     at += len;
                     self.taken += len as u64;
                 }
