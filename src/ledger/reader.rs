@@ -120,6 +120,16 @@ impl LedgerReader {
         verifier: Option<&Verifier>,
         anchor: Option<&Path>,
     ) -> Result<Verdict, LedgerError> {
+        self.verify_with(verifier, anchor, &mut |_, _| {})
+    }
+
+    /// As [`LedgerReader::verify`], and tells now and then how many entries of how many were checked.
+    pub fn verify_with(
+        &mut self,
+        verifier: Option<&Verifier>,
+        anchor: Option<&Path>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Verdict, LedgerError> {
         let path = anchor.or(self.anchor.as_deref());
         let anchor = match path.map(|path| (path, fs::read_to_string(path))) {
             None => None,
@@ -129,7 +139,7 @@ impl LedgerReader {
                 return Err(LedgerError::File { path: path.to_owned(), source: Arc::new(error) });
             }
         };
-        verify::verify(&mut self.store, verifier, anchor.as_deref())
+        verify::verify(&mut self.store, verifier, anchor.as_deref(), progress)
     }
 
     /// The root that the ledger had at a size; `None`: it is not that large.

@@ -13,7 +13,7 @@ pub type Hash = [u8; 32];
 
 /// Hashes in a finished tile.
 pub const TILE_WIDTH: u64 = 256;
-const TILE_BYTES: usize = 256 * 32;
+pub(super) const TILE_BYTES: usize = 256 * 32;
 const TILE_HEIGHT: u32 = 8;
 
 /// `SHA-256(0x00 || entry)`.

@@ -41,6 +41,8 @@ pub enum StoreError {
     FilesGone,
     #[error("a number does not fit the database")]
     Number,
+    #[error("the name of the file is not UTF-8")]
+    Name,
 
     #[error("the server reported an error")]
     Postgres(#[source] tokio_postgres::Error),
@@ -113,6 +115,7 @@ impl StoreError {
             | Self::Setting { .. }
             | Self::HeadMoved { .. }
             | Self::Read
+            | Self::Name
             | Self::FilesGone
             | Self::Silent { .. }
             | Self::Unanswered { .. }

@@ -214,3 +214,84 @@ async fn after_a_loss_the_ledger_goes_on_only_by_the_operators_word() {
     proxy.source.answer(stub::whole(form.media_type(), form.whole(1)));
     assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_made_beside_a_running_server_is_verified_and_serves_again() {
+    let mut proxy = Proxy::start().await;
+    let (token, form) = (proxy.site.partai(), Form::Csv);
+    proxy.source.answer(stub::whole(form.media_type(), form.whole(2)));
+    assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
+    let held = proxy.site.records().len();
+    let (code, said) = log(&proxy, &["backup", "--to", "copy"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("{held} entries")), "{said}");
+    let (code, said) = log(&proxy, &["backup", "--to", "copy"]);
+    assert_eq!(code, Some(2), "one copy is never made over another: {said}");
+    let verified = proxy.site.run(&["log", "verify", "--dir", "copy"]);
+    assert!(verified.status.success(), "{}", shown(&verified));
+    let read_by_others = fs::metadata(proxy.site.path("copy/ledger.sqlite")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&read_by_others.permissions()) & 0o077, 0);
+
+    // Nothing was entered since: the copy may take the ledger's place.
+    proxy.stop();
+    let database = proxy.site.path("ledger/ledger.sqlite");
+    fs::copy(proxy.site.path("copy/ledger.sqlite"), &database).unwrap();
+    proxy.start_again();
+    assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
+    // Now something was, and it may not.
+    proxy.stop();
+    let newest = fs::read(&database).unwrap();
+    fs::copy(proxy.site.path("copy/ledger.sqlite"), &database).unwrap();
+    let refused = proxy.site.run(&["serve", "--config", "salinan.toml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(shown(&refused).contains("older copy was put back"), "{}", shown(&refused));
+    // A ledger that is not sound gives no copy.
+    fs::write(&database, newest).unwrap();
+    let stranger = rusqlite::Connection::open(&database).unwrap();
+    stranger
+        .execute_batch("DROP TRIGGER entry_stays; UPDATE entry SET party = 'pemilu-2024/8' WHERE idx = 3")
+        .unwrap();
+    drop(stranger);
+    let (code, said) = log(&proxy, &["backup", "--to", "another"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("not sound at entry 3"), "{said}");
+    assert!(!proxy.site.path("another/ledger.sqlite").exists());
+    let stranger = rusqlite::Connection::open(&database).unwrap();
+    stranger.execute_batch("UPDATE entry SET party = 'pemilu-2024/7' WHERE idx = 3").unwrap();
+    drop(stranger);
+    proxy.start_again();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_what_is_wrong_and_what_could_be_better() {
+    let mut proxy = Proxy::start().await;
+    let findings = |proxy: &Proxy, expected: i32| {
+        let output = proxy.site.run(&["log", "doctor", "--dir", "ledger", "--format", "json"]);
+        assert_eq!(output.status.code(), Some(expected), "{}", shown(&output));
+        let found: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        found
+            .into_iter()
+            .map(|one| (one["check"].as_str().unwrap().to_owned(), one["state"].clone()))
+            .collect()
+    };
+    let all: std::collections::BTreeMap<String, serde_json::Value> = findings(&proxy, 0);
+    assert_eq!(all["anchor's disk"], "advice");
+    for check in ["engine", "sync", "room", "database", "log", "key", "key's turn", "head", "anchor's word"] {
+        assert_eq!(all[check], "good", "{check}");
+    }
+    assert!(!proxy.site.path("ledger/doctor.tmp").exists());
+    proxy.stop();
+    let key = proxy.site.path("ledger/ledger-key.pem");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    assert_eq!(findings(&proxy, 1)["key"], "wrong");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let anchor = proxy.site.path("ledger/ledger.anchor");
+    let word = fs::read(&anchor).unwrap();
+    fs::write(&anchor, "another").unwrap();
+    assert_eq!(findings(&proxy, 1)["anchor's word"], "wrong");
+    fs::write(&anchor, word).unwrap();
+    let (code, said) = log(&proxy, &["doctor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("on the disk of the ledger"), "{said}");
+    proxy.start_again();
+}

@@ -4,7 +4,9 @@
 //! a copy. What reads entries leaves word of itself to whoever writes the ledger: see `reads`.
 
 mod ask;
+mod backup;
 mod changes;
+mod doctor;
 mod due;
 mod export;
 mod operate;
@@ -74,6 +76,10 @@ enum Command {
     Checkpoint(Place),
     /// Print the keys that checkpoints are verified with, the first one first: more than one after `rotate`
     Vkey(Place),
+    /// Tell whether disk, files and settings are fit to keep the ledger; times its syncs
+    Doctor(doctor::Doctor),
+    /// Copy the ledger into another folder, beside a running server, and verify the copy
+    Backup(backup::Backup),
     /// End an election: from now on no copy of its lists is handed over
     Freeze(operate::Freeze),
     /// Hand the ledger over to a new signing key; the server must be stopped
@@ -150,6 +156,8 @@ pub fn run(args: &Args) -> Outcome {
             }
             Ok(Answer::Yes)
         }
+        Command::Doctor(args) => doctor::run(args),
+        Command::Backup(args) => backup::run(args),
         Command::Freeze(args) => operate::freeze(args),
         Command::Rotate(args) => operate::rotate(args),
         Command::Continue(args) => operate::go_on(args),
@@ -249,7 +257,7 @@ fn print_report(report: &Report, key_given: bool, witnessed: Option<&Witnessed>)
     table.add_row(["first entry", &time(report.first_ms)]);
     table.add_row(["last entry", &time(report.last_ms)]);
     for (kind, count) in &report.kinds {
-        table.add_row([*kind, &count.to_string()]);
+        table.add_row([kind, &count.to_string()]);
     }
     table.add_row(["open releases", &report.open.len().to_string()]);
     for (election, index) in &report.frozen {

@@ -13,7 +13,9 @@ use crate::domain::SystemClock;
 use crate::ledger::anchor::sync_directory_of;
 use crate::ledger::by_hand::Ordered;
 use crate::ledger::entry::Entry;
-use crate::ledger::{ByHand, KEY_FILE, LedgerError, LedgerOptions, LedgerReader, Query, Signer, Verifier};
+use crate::ledger::{
+    ANCHOR_FILE, ByHand, KEY_FILE, LedgerError, LedgerOptions, LedgerReader, Query, Signer, Verifier,
+};
 
 /// Longest words of an operator, in bytes.
 const WORDS_BYTES_MAX: usize = 1_000;
@@ -169,17 +171,28 @@ pub fn go_on(args: &Continue) -> Outcome {
 }
 
 impl Own {
-    fn key(&self) -> PathBuf {
-        self.key.clone().unwrap_or_else(|| self.place.dir.clone().unwrap_or_default().join(KEY_FILE))
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// A file of the ledger's directory, where there is one.
+    fn beside(&self, name: &str) -> PathBuf {
+        self.place.dir.clone().unwrap_or_default().join(name)
+    }
+
+    pub(super) fn key(&self) -> PathBuf {
+        self.key.clone().unwrap_or_else(|| self.beside(KEY_FILE))
+    }
+
+    pub(super) fn anchor(&self) -> PathBuf {
+        self.anchor.clone().unwrap_or_else(|| self.beside(ANCHOR_FILE))
     }
 
     fn by_hand(&self, signer: Signer) -> Result<ByHand, Failure> {
         let directory = self.place.directory()?;
         let store = self.place.store().map_err(|error| unreadable(&self.place, error))?;
         let mut options = LedgerOptions { store, ..LedgerOptions::new(directory, signer) };
-        if let Some(anchor) = &self.anchor {
-            options.anchor.clone_from(anchor);
-        }
+        options.anchor = self.anchor();
         ByHand::new(options, Arc::new(SystemClock), Arc::new(SystemRandom::new())).map_err(not_entered)
     }
 }

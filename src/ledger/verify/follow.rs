@@ -2,12 +2,14 @@
 //! signs, what policies and register are in force, which elections are over.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Stop, Why};
 use crate::domain::{Digest, ReleaseId};
-use crate::ledger::entry::{Ack, Completion, Entry, Outcome};
+use crate::ledger::entry::{Closed, Entry, Outcome};
 use crate::ledger::keys::Keys;
-use crate::ledger::leaf::Stamp;
 use crate::ledger::tree::Tree;
 use crate::store::{Filter, Reader};
 
@@ -15,6 +17,7 @@ use crate::store::{Filter, Reader};
 pub(super) const ACCOUNTS_KEPT: usize = 4_096;
 
 /// A release without an end so far.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Open {
     pub(super) release: ReleaseId,
     /// What may have left at most, and what had left at least.
@@ -28,30 +31,83 @@ impl Open {
     }
 }
 
-/// What an acknowledgement is held against.
+/// A copy, as an account or its recipient counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    pub(super) body_sha256: Digest,
+}
+
+/// What acknowledgements are held against.
 #[derive(Clone, Copy)]
 struct Account {
     intent: u64,
-    is_complete: bool,
-    rows: u64,
-    bytes: u64,
-    body_sha256: Digest,
+    /// None of a part.
+    whole: Option<Counted>,
 }
 
 impl Account {
-    fn of(intent: u64, completion: &Completion) -> Self {
-        Self {
-            intent,
-            is_complete: completion.outcome == Outcome::Complete,
-            rows: completion.rows_out,
-            bytes: completion.bytes,
-            body_sha256: completion.body_sha256,
-        }
+    fn of(closed: &Closed) -> Self {
+        let (whole, is_whole) = counted(closed);
+        Self { intent: closed.intent, whole: is_whole.then_some(whole) }
+    }
+}
+
+fn counted(closed: &Closed) -> (Counted, bool) {
+    let of = &closed.completion;
+    let counted = Counted { rows: of.rows_out, bytes: of.bytes, body_sha256: of.body_sha256 };
+    (counted, of.outcome == Outcome::Complete)
+}
+
+/// What an entry says, as far as others have to fit to it.
+pub(super) struct Told {
+    pub(super) ts_ms: u64,
+    pub(super) boot: Arc<str>,
+    pub(super) step: Step,
+}
+
+pub(super) enum Step {
+    Opens { release: ReleaseId, election: Arc<str>, ceiling: Option<u64> },
+    Closes { release: ReleaseId, intent: u64, counted: Counted, is_whole: bool },
+    Acknowledges { release: ReleaseId, intent: u64, counted: Counted, is_match: bool },
+    Other(Box<Entry>),
+}
+
+impl Step {
+    /// Fails where the entry does not agree with itself.
+    pub(super) fn of(entry: Entry) -> Result<Self, Why> {
+        Ok(match entry {
+            Entry::Intent(own) => Self::Opens {
+                release: own.release,
+                election: own.determination.election.into(),
+                ceiling: own.ceiling_bytes,
+            },
+            Entry::Complete(own) => {
+                if own.completion.tps.as_ref().is_some_and(|tps| !tps.is_consistent()) {
+                    return Err(Why::Coverage);
+                }
+                let (counted, is_whole) = counted(&own);
+                Self::Closes { release: own.release, intent: own.intent, counted, is_whole }
+            }
+            Entry::Ack(own) => Self::Acknowledges {
+                release: own.release,
+                intent: own.intent,
+                counted: Counted { rows: own.rows, bytes: own.bytes, body_sha256: own.body_sha256 },
+                is_match: own.is_match,
+            },
+            Entry::AuditRead(own) if !own.is_plain() => return Err(Why::Audit),
+            other => Self::Other(Box::new(other)),
+        })
     }
 
-    fn agrees_with(&self, ack: &Ack) -> bool {
-        self.is_complete
-            && (self.rows, self.bytes, self.body_sha256) == (ack.rows, ack.bytes, ack.body_sha256)
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Opens { .. } => "release.intent",
+            Self::Closes { .. } => "release.complete",
+            Self::Acknowledges { .. } => "release.ack",
+            Self::Other(entry) => entry.kind(),
+        }
     }
 }
 
@@ -69,7 +125,7 @@ pub(super) struct Story {
     pub(super) frozen: BTreeMap<String, u64>,
     /// Where a part was lost: from this size up to that one.
     pub(super) lost: Vec<(u64, u64)>,
-    pub(super) kinds: BTreeMap<&'static str, u64>,
+    pub(super) kinds: BTreeMap<String, u64>,
     pub(super) first_ms: Option<u64>,
     pub(super) last_ms: u64,
     last_boot: String,
@@ -77,25 +133,40 @@ pub(super) struct Story {
 
 impl Story {
     /// Goes on by one entry. `tree` and `store` hold those before it.
-    pub(super) fn follow(
-        &mut self,
-        tree: &Tree,
-        store: &mut impl Reader,
-        stamp: &Stamp,
-        entry: &Entry,
-    ) -> Result<(), Stop> {
+    pub(super) fn follow(&mut self, tree: &Tree, store: &mut impl Reader, told: &Told) -> Result<(), Stop> {
         let index = tree.size();
-        let found = match entry {
-            Entry::Ack(ack) => self.acknowledge(store, ack)?,
-            Entry::Heartbeat(own) => holds(tree, store, own.head_size, own.head_root)?,
-            _ => self.step(tree, entry),
+        let found = match &told.step {
+            // Nothing but log.genesis gives the first key.
+            Step::Opens { .. } | Step::Closes { .. } | Step::Acknowledges { .. } if self.keys.is_none() => {
+                Err(Why::Genesis)
+            }
+            Step::Opens { release, election, ceiling } => self.opens(index, *release, election, *ceiling),
+            Step::Closes { release, intent, counted, is_whole } => {
+                let account = Account { intent: *intent, whole: is_whole.then_some(*counted) };
+                self.closes(*release, *intent, counted.bytes).map(|()| self.keep(*release, account))
+            }
+            Step::Acknowledges { release, intent, counted, is_match } => {
+                let account = self.account(store, *release, *intent, index)?;
+                let account = account.filter(|account| account.intent == *intent);
+                self.acknowledges(*release, account, counted, *is_match)
+            }
+            Step::Other(entry) => match &**entry {
+                Entry::Heartbeat(own) if self.keys.is_some() => {
+                    holds(tree, store, own.head_size, own.head_root)?
+                }
+                entry => self.step(tree, entry),
+            },
         };
         found.map_err(|why| Stop::at(index, why))?;
-        *self.kinds.entry(entry.kind()).or_default() += 1;
-        self.first_ms.get_or_insert(stamp.ts_ms);
-        self.last_ms = stamp.ts_ms;
-        if self.last_boot != stamp.boot {
-            self.last_boot.clone_from(&stamp.boot);
+        let kind = told.step.kind();
+        match self.kinds.get_mut(kind) {
+            Some(count) => *count += 1,
+            None => drop(self.kinds.insert(kind.to_owned(), 1)),
+        }
+        self.first_ms.get_or_insert(told.ts_ms);
+        self.last_ms = told.ts_ms;
+        if *self.last_boot != *told.boot {
+            self.last_boot = told.boot.to_string();
         }
         Ok(())
     }
@@ -156,17 +227,6 @@ impl Story {
             Entry::Freeze(own) => {
                 self.frozen.entry(own.election.clone()).or_insert(index);
             }
-            Entry::AuditRead(own) if !own.is_plain() => return Err(Why::Audit),
-            Entry::Intent(intent) => {
-                if self.frozen.contains_key(&intent.determination.election) {
-                    return Err(Why::Frozen);
-                }
-                if !self.open_ids.insert(intent.release) {
-                    return Err(Why::OpenedTwice);
-                }
-                let open = Open { release: intent.release, ceiling: intent.ceiling_bytes, bytes: 0 };
-                self.open.insert(index, open);
-            }
             Entry::Grant(grant) => {
                 let open = self.open.get_mut(&grant.intent).filter(|open| open.release == grant.release);
                 let open = open.ok_or(Why::NotOpen)?;
@@ -176,29 +236,44 @@ impl Story {
                 }
                 (open.ceiling, open.bytes) = (Some(grant.ceiling_bytes), grant.bytes);
             }
-            Entry::Complete(closed) => {
-                if !self.close(closed.intent, closed.release)?.holds(closed.completion.bytes) {
-                    return Err(Why::Ceiling);
-                }
-                if closed.completion.tps.as_ref().is_some_and(|tps| !tps.is_consistent()) {
-                    return Err(Why::Coverage);
-                }
-                self.keep(closed.release, Account::of(closed.intent, &closed.completion));
-            }
             Entry::Reconciled(closed) => {
                 let open = self.close(closed.intent, closed.release)?;
                 if (closed.bytes_min, closed.bytes_max) != (open.bytes, open.ceiling) {
                     return Err(Why::Ceiling);
                 }
             }
-            Entry::Genesis(_)
-            | Entry::ReplicaResumed(_)
-            | Entry::AuditRead(_)
+            // The first five are steps of their own.
+            Entry::Intent(_)
+            | Entry::Complete(_)
             | Entry::Ack(_)
             | Entry::Heartbeat(_)
+            | Entry::Genesis(_)
+            | Entry::ReplicaResumed(_)
+            | Entry::AuditRead(_)
             | Entry::Refused(_) => {}
         }
         Ok(())
+    }
+
+    fn opens(
+        &mut self,
+        index: u64,
+        release: ReleaseId,
+        election: &str,
+        ceiling: Option<u64>,
+    ) -> Result<(), Why> {
+        if self.frozen.contains_key(election) {
+            return Err(Why::Frozen);
+        }
+        if !self.open_ids.insert(release) {
+            return Err(Why::OpenedTwice);
+        }
+        self.open.insert(index, Open { release, ceiling, bytes: 0 });
+        Ok(())
+    }
+
+    fn closes(&mut self, release: ReleaseId, intent: u64, bytes: u64) -> Result<(), Why> {
+        if self.close(intent, release)?.holds(bytes) { Ok(()) } else { Err(Why::Ceiling) }
     }
 
     fn close(&mut self, intent: u64, release: ReleaseId) -> Result<Open, Why> {
@@ -216,36 +291,43 @@ impl Story {
         self.accounts_in_order.push_back(release);
     }
 
-    /// Of a release that was closed with an account before, and its word is held against that account.
-    fn acknowledge(&self, store: &mut impl Reader, ack: &Ack) -> Result<Result<(), Why>, Stop> {
-        if self.keys.is_none() {
-            return Ok(Err(Why::Genesis));
+    /// The account that closed a release before the entry at `index`. Read again where it is no longer at hand: what
+    /// lies before was checked.
+    fn account(
+        &self,
+        store: &mut impl Reader,
+        release: ReleaseId,
+        intent: u64,
+        index: u64,
+    ) -> Result<Option<Account>, Stop> {
+        if let Some(account) = self.accounts.get(&release) {
+            return Ok(Some(*account));
         }
-        if self.open_ids.contains(&ack.release) {
-            return Ok(Err(Why::NotOpen));
-        }
-        let account = match self.accounts.get(&ack.release) {
-            Some(account) => Some(*account),
-            None => stored_account(store, ack)?,
-        };
-        Ok(match account.filter(|account| account.intent == ack.intent) {
-            None => Err(Why::NotOpen),
-            Some(account) if account.agrees_with(ack) == ack.is_match => Ok(()),
-            Some(_) => Err(Why::Match),
-        })
+        let kind = Some("release.complete".to_owned());
+        let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
+        let found = store.find(&filter, intent, 1)?;
+        let found = found.first().filter(|stored| stored.index < index);
+        Ok(found.and_then(|stored| match Entry::read(&stored.leaf) {
+            Ok((_, Entry::Complete(closed))) => Some(Account::of(&closed)),
+            _ => None,
+        }))
     }
-}
 
-/// The account that closed the release, read again. What is read lies before the acknowledgement, where everything was
-/// checked, or is not taken.
-fn stored_account(store: &mut impl Reader, ack: &Ack) -> Result<Option<Account>, Stop> {
-    let kind = Some("release.complete".to_owned());
-    let filter = Filter { kind, release: Some(*ack.release.as_bytes()), ..Filter::default() };
-    let found = store.find(&filter, ack.intent, 1)?;
-    Ok(found.first().and_then(|stored| match Entry::read(&stored.leaf) {
-        Ok((_, Entry::Complete(closed))) => Some(Account::of(closed.intent, &closed.completion)),
-        _ => None,
-    }))
+    /// Of a release that was closed with an account before, and its word is held against that account.
+    fn acknowledges(
+        &self,
+        release: ReleaseId,
+        account: Option<Account>,
+        counted: &Counted,
+        is_match: bool,
+    ) -> Result<(), Why> {
+        match account {
+            Some(account) if !self.open_ids.contains(&release) => {
+                if (account.whole == Some(*counted)) == is_match { Ok(()) } else { Err(Why::Match) }
+            }
+            _ => Err(Why::NotOpen),
+        }
+    }
 }
 
 /// Whether the ledger had this root at this size.

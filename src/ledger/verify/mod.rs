@@ -5,27 +5,35 @@
 //! head and the list of open releases are each held against what the leaves give. What entries say of one another is
 //! checked in `follow`.
 
+mod check;
 mod follow;
+mod quick;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod told;
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
 
-use follow::Story;
+use check::{Checked, Page, Words};
+use follow::{Story, Told};
 use thiserror::Error;
 
 use super::book::check_anchor;
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
 use super::keys::Keys;
 use super::leaf::EntryError;
-use super::tree::{Hash, TILE_WIDTH, Tree, leaf_hash};
+use super::tree::{Hash, TILE_BYTES, TILE_WIDTH, Tree};
 use crate::domain::{Digest, ReleaseId};
-use crate::store::{Head, Reader, StoreError, StoredEntry, Tile};
+use crate::store::{Head, Reader, StoreError, Tile};
+
+/// Entries read at a time: whole tiles. And pages that are on their way.
+const PAGE: u64 = 4 * TILE_WIDTH;
+const PAGES_AHEAD: usize = 3;
 
 #[derive(Debug)]
 pub enum Verdict {
@@ -41,7 +49,7 @@ pub struct Report {
     /// The first is the one that the ledger began with, the last the one that signs now.
     pub keys: Keys,
     /// Entries of each type.
-    pub kinds: BTreeMap<&'static str, u64>,
+    pub kinds: BTreeMap<String, u64>,
     /// Releases without an end, by the index of their intent.
     pub open: BTreeMap<u64, ReleaseId>,
     /// Elections that are over, with the index of the entry that said so.
@@ -122,9 +130,10 @@ pub(super) fn verify(
     store: &mut impl Reader,
     verifier: Option<&Verifier>,
     anchor: Option<&str>,
+    progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Verdict, LedgerError> {
     let mut pass = Pass::default();
-    let checked = pass.entries(store).and_then(|(head, keys)| {
+    let checked = pass.entries(store, progress).and_then(|(head, keys)| {
         if verifier.is_some_and(|given| keys.iter().all(|known| known != given)) {
             return Err(Stop::at(0, Why::Key));
         }
@@ -179,36 +188,26 @@ struct Pass {
 }
 
 impl Pass {
-    fn entries(&mut self, store: &mut impl Reader) -> Result<(Head, Keys), Stop> {
+    fn entries(
+        &mut self,
+        store: &mut impl Reader,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(Head, Keys), Stop> {
         let head = store.head()?;
-        let mut finished = Vec::new();
         self.reading = true;
-        let mut count = TILE_WIDTH;
-        loop {
-            // Pages of 256 begin where tiles do.
-            let from = self.tree.size();
-            let page = match store.entries(from, count) {
-                Err(error) if error.is_damage() && count > 1 => {
-                    // One at a time, to learn which of them it is.
-                    count = 1;
-                    continue;
+        thread::scope(|scope| {
+            let (to_check, pages) = mpsc::sync_channel::<Page>(PAGES_AHEAD);
+            let (told, checked) = mpsc::sync_channel(PAGES_AHEAD);
+            scope.spawn(move || {
+                let mut words = Words::default();
+                for page in pages {
+                    if told.send(check::check(&page, &mut words)).is_err() {
+                        return;
+                    }
                 }
-                page => page?,
-            };
-            let full = page.len() as u64 == count;
-            let hashes = store.tile(0, from / TILE_WIDTH)?.unwrap_or_default();
-            let hashes = (from - from % TILE_WIDTH..).zip(hashes.as_chunks::<32>().0);
-            let mut hashes = hashes.skip_while(|(index, _)| *index < from).map(|(_, hash)| hash);
-            for entry in page {
-                self.entry(store, &entry, hashes.next(), &head, &mut finished)?;
-            }
-            for tile in finished.drain(..) {
-                check_tile(store, &tile)?;
-            }
-            if !full {
-                break;
-            }
-        }
+            });
+            self.pages(store, &head, &to_check, &checked, progress)
+        })?;
         self.reading = false;
         if self.tree.size() < head.size {
             return Err(Stop::at(self.tree.size(), Why::Missing));
@@ -217,33 +216,70 @@ impl Pass {
         Ok((head, keys))
     }
 
+    /// Reads some pages ahead of the one that is followed.
+    fn pages(
+        &mut self,
+        store: &mut impl Reader,
+        head: &Head,
+        to_check: &mpsc::SyncSender<Page>,
+        checked: &mpsc::Receiver<Vec<Checked>>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), Stop> {
+        let mut finished = Vec::new();
+        let (mut next, mut count) = (self.tree.size(), PAGE);
+        let (mut ahead, mut ended, mut failed) = (0, false, None);
+        loop {
+            while !ended && failed.is_none() && ahead < PAGES_AHEAD {
+                match read_page(store, next, count) {
+                    Ok(page) => {
+                        let length = page.entries.len() as u64;
+                        ended = length < count;
+                        next += length;
+                        // It takes what is sent until it is told that there is no more.
+                        let _ = to_check.send(page);
+                        ahead += 1;
+                    }
+                    Err(error) => failed = Some(error),
+                }
+            }
+            // What was read before an error comes before it.
+            if ahead > 0 {
+                for (index, one) in checked.recv().unwrap_or_default() {
+                    self.entry(store, head, index, one, &mut finished)?;
+                }
+                for tile in finished.drain(..) {
+                    check_tile(store, &tile)?;
+                }
+                progress(self.tree.size(), head.size);
+                ahead -= 1;
+                continue;
+            }
+            match failed.take() {
+                // One at a time, to learn which of them it is.
+                Some(error) if error.is_damage() && count > 1 => count = 1,
+                Some(error) => return Err(error.into()),
+                None => return Ok(()),
+            }
+        }
+    }
+
     fn entry(
         &mut self,
         store: &mut impl Reader,
-        stored: &StoredEntry,
-        kept: Option<&Hash>,
         head: &Head,
+        found: u64,
+        one: Result<(Hash, Told), Why>,
         finished: &mut Vec<Tile>,
     ) -> Result<(), Stop> {
         let index = self.tree.size();
         if index >= head.size {
-            return Err(Stop::at(stored.index, Why::Beyond));
+            return Err(Stop::at(found, Why::Beyond));
         }
-        if stored.index != index {
+        if found != index {
             return Err(Stop::at(index, Why::Missing));
         }
-        let hash = leaf_hash(&stored.leaf);
-        match kept {
-            Some(kept) if *kept == hash => {}
-            Some(_) => return Err(Stop::at(index, Why::Hash)),
-            None => return Err(Stop::at(index, Why::NoHash)),
-        }
-        let read = Entry::read(&stored.leaf);
-        let (stamp, entry) = read.map_err(|error| Stop::at(index, Why::Entry(error)))?;
-        if !stored.card.is_of(&entry.card(stamp.ts_ms)) {
-            return Err(Stop::at(index, Why::Card));
-        }
-        self.story.follow(&self.tree, store, &stamp, &entry)?;
+        let (hash, told) = one.map_err(|why| Stop::at(index, why))?;
+        self.story.follow(&self.tree, store, &told)?;
         self.tree.push(hash, finished);
         Ok(())
     }
@@ -282,6 +318,26 @@ impl Pass {
             Some(Err(error)) => Err(Stop::at(None, Why::Anchor(error.to_string()))),
         }
     }
+}
+
+/// Entries from an index on, and the hashes kept of them.
+fn read_page(store: &mut impl Reader, from: u64, count: u64) -> Result<Page, StoreError> {
+    let entries = store.entries(from, count)?;
+    let mut hashes = Vec::new();
+    let mut tile = from / TILE_WIDTH;
+    while tile * TILE_WIDTH < from + entries.len() as u64 {
+        let mut own = store.tile(0, tile)?.unwrap_or_default();
+        // A tile that is too short leaves its entries without a hash, and not with that of others.
+        let is_last = (tile + 1) * TILE_WIDTH >= from + entries.len() as u64;
+        if !is_last {
+            own.resize(TILE_BYTES, 0);
+        }
+        hashes.extend(own);
+        tile += 1;
+    }
+    let before = usize::try_from(from % TILE_WIDTH * 32).unwrap_or(TILE_BYTES);
+    hashes.drain(..hashes.len().min(before));
+    Ok(Page { entries, hashes })
 }
 
 fn check_tile(store: &mut impl Reader, tile: &Tile) -> Result<(), Stop> {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ledger::book::Book;
 use crate::ledger::entry::{
-    Ack, Cause, Closed, Completion, Intent, Reconciled, ReplicaStart, Resumed, Started,
+    Ack, Cause, Closed, Completion, Entry, Intent, Reconciled, ReplicaStart, Resumed, Started,
 };
 use crate::ledger::notice::{
     AuditRead, Continuation, Freeze, Heartbeat, PolicyChange, RegisterChange, Rotation,
@@ -52,7 +52,7 @@ impl Made {
     }
 }
 
-fn completion(outcome: Outcome, bytes: u64) -> Completion {
+pub(super) fn completion(outcome: Outcome, bytes: u64) -> Completion {
     Completion {
         outcome,
         cause: None,

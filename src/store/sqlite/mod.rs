@@ -16,7 +16,7 @@ use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredEntry, Turn};
 use files::Files;
 use reader::{APPLICATION_ID, FORMAT, signed, unsigned};
 
-pub use reader::SqliteReader;
+pub use reader::{ENGINE_NEEDED, SqliteReader, engine};
 
 /// Pages are moved out of the write-ahead log past this size: when idle, and in any case.
 const TIDY_IDLE_BYTES: usize = 8 << 20;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, param
 use crate::store::{Filter, Head, Reader, StoreError, StoredCard, StoredEntry};
 
 /// An older engine has a fault in its write-ahead log that can lose commits.
-const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
+pub const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
 /// "SALN": which program the file belongs to, and the format of its tables.
 pub(super) const APPLICATION_ID: i64 = 0x5341_4C4E;
 pub(super) const FORMAT: i64 = 1;
@@ -19,6 +19,11 @@ pub(super) const FORMAT: i64 = 1;
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Remembered prepared statements.
 const STATEMENTS: usize = 32;
+
+/// The version of the engine in this program.
+pub fn engine() -> (i32, &'static str) {
+    (rusqlite::version_number(), rusqlite::version())
+}
 
 /// Reads one state of the ledger: what is appended later is not seen.
 #[derive(Debug)]
@@ -38,6 +43,16 @@ impl SqliteReader {
             }
             result => result,
         }
+    }
+
+    /// Writes one state of the ledger at `path` into a database at `to`, which must be empty or not there. Beside a
+    /// running server, which does not wait for it. Not synced.
+    pub fn copy(path: &Path, to: &Path) -> Result<(), StoreError> {
+        let reader = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        reader.check_format()?;
+        let to = to.to_str().ok_or(StoreError::Name)?;
+        reader.connection.execute("VACUUM INTO ?1", [to])?;
+        Ok(())
     }
 
     fn open_beside(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
