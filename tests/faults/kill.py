@@ -199,7 +199,7 @@ def finds_fault(account):
     return False
 
 
-def count(entries, *kinds):
+def number_of(entries, *kinds):
     return sum(entry["type"] in [f"release.{kind}" for kind in kinds] for entry in entries)
 
 
@@ -228,8 +228,8 @@ def main():
                     until(lambda: recovered(site, account), RECOVERS_SECONDS, "serving goes on")
                     site.stop()
                     entries = account.check()
-                    require("every release has ended", count(entries, "intent") == count(entries, "complete", "reconciled"))
-                    totals.update(account.totals, reconciled=count(entries, "reconciled"), entries=len(entries))
+                    require("every release has ended", number_of(entries, "intent") == number_of(entries, "complete", "reconciled"))
+                    totals.update(account.totals, reconciled=number_of(entries, "reconciled"), entries=len(entries))
                 except SystemExit as failed:
                     print(f"run {run} of seed {chosen.seed}")
                     raise failed
