@@ -30,9 +30,11 @@ pub use link::PostgresOptions;
 pub use reader::PostgresReader;
 
 /// What the server limits itself to: waiting for another replica's lock, and holding one without a word from us.
-/// The second is shorter, so that a replica that stops costs the others a wait and no failure.
+/// The second is shorter, so that a replica that stops costs the others a wait and no failure. A plan is made once,
+/// not for each batch of values.
 const SESSION: &str = "SET lock_timeout = '2s'; SET idle_in_transaction_session_timeout = '1500ms'; \
-                       SET enable_hashjoin = off; SET enable_mergejoin = off";
+                       SET enable_hashjoin = off; SET enable_mergejoin = off; \
+                       SET plan_cache_mode = force_generic_plan";
 /// The longest wait for a flight: a lock's wait and some more; and for a commit.
 const BEGIN_WAIT: Duration = Duration::from_secs(3);
 const COMMIT_WAIT: Duration = Duration::from_secs(3);

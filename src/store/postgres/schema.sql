@@ -77,10 +77,13 @@ EXECUTE FUNCTION salinan.refuse();
 CREATE FUNCTION salinan.take_head(
     OUT size bigint, OUT root bytea, OUT checkpoint text, OUT synchronous_commit text, OUT is_standby boolean
 )
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT h.size, h.root, h.checkpoint, current_setting('synchronous_commit'), pg_is_in_recovery()
-    FROM salinan.head h WHERE h.id = 1 FOR UPDATE
-$$;
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT h.size, h.root, h.checkpoint INTO size, root, checkpoint
+    FROM salinan.head h WHERE h.id = 1 FOR UPDATE;
+    synchronous_commit := current_setting('synchronous_commit');
+    is_standby := pg_is_in_recovery();
+END $$;
 
 -- Moves the head over entries that the caller inserted.
 CREATE FUNCTION salinan.advance(
