@@ -221,7 +221,10 @@ fn verify(args: &Verify) -> Outcome {
     match (verdict, args.format) {
         (Verdict::Sound(report), format) => {
             let look = |policy| {
-                let path = args.witnessed.clone().unwrap_or_else(|| args.place.dir.join(COSIGNED_FILE));
+                let path = args
+                    .witnessed
+                    .clone()
+                    .unwrap_or_else(|| args.place.dir.clone().unwrap_or_default().join(COSIGNED_FILE));
                 let mut reader = open(&args.place)?;
                 Witnessed::look(policy, &path, &mut reader, report.size, &report.keys)
                     .map_err(|error| unreadable(&args.place, error))
