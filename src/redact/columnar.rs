@@ -109,7 +109,8 @@ impl Columnar {
         let first = at + 1;
         let mut element = first;
         while let Some((behind_comma, at)) = scan::element(window, element, element == first, b']')? {
-            let Some(&place) = columns.next() else { return Stop::bad(at, Problem::RaggedRow) };
+            // Blanks behind the comma may not be there yet.
+            let Some(&place) = columns.next() else { return Stop::bad(behind_comma, Problem::RaggedRow) };
             let value = objects.work.scanner.value(window, at)?;
             objects.look(place, window, value, tally)?;
             match place.map(|place| objects.rules.at(place)).filter(|rule| rule.leaves()) {

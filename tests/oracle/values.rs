@@ -176,7 +176,8 @@ pub struct Swept {
     pub aborts: bool,
 }
 
-const UNSEEN: &str = r"[\u{AD}\u{34F}\u{61C}\u{180B}-\u{180F}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{206F}\u{FE00}-\u{FE0F}\u{FEFF}]*";
+/// What takes no room, and the blocks of marks that stand on the character before them.
+const UNSEEN: &str = r"[\p{Default_Ignorable_Code_Point}\x{300}-\x{36F}\x{483}-\x{489}\x{1AB0}-\x{1AFF}\x{1DC0}-\x{1DFF}\x{20D0}-\x{20FF}\x{FE20}-\x{FE2F}]*";
 const BETWEEN: &str = r"[\s\p{Pd}\p{Pc}./\x{B7}\x{6D4}\x{2022}\x{2024}\x{2027}\x{2043}\x{2044}\x{2212}\x{2215}\x{2219}\x{22C5}\x{29F8}\x{3002}\x{30FB}\x{FE12}\x{FE52}\x{FF0E}\x{FF0F}\x{FF61}\x{FF65}]";
 
 pub fn swept(text: &str, sweep: &Sweep) -> Swept {
