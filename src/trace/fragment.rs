@@ -57,7 +57,7 @@ pub enum FragmentError {
 /// Rows under named columns. Nothing, null and an empty text are the same here.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// As [`plain_name`] writes them.
+    /// As `plain_name` writes them.
     pub columns: Vec<String>,
     /// Of each row in turn, by column.
     cells: Vec<Range<u32>>,
