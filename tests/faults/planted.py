@@ -74,10 +74,9 @@ BUGS = [
 
 def copy():
     shutil.rmtree(TREE, ignore_errors=True)
-    for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).split("\n"):
-        if name.startswith(("src/", "policies/", "benches/", "Cargo")):
-            (TREE / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, TREE / name)
+    for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
+        (TREE / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, TREE / name)
 
 
 def find(name, file, old, new, check, words):
@@ -89,7 +88,9 @@ def find(name, file, old, new, check, words):
     try:
         environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
         build = ["cargo", "build", "--locked", "--quiet", "--bin", "salinan"]
-        subprocess.run(build, cwd=TREE, env=environment, check=True, stderr=subprocess.DEVNULL)
+        built = subprocess.run(build, cwd=TREE, env=environment, capture_output=True, text=True)
+        if built.returncode:
+            sys.exit(f"FAILED: {name}: it is not built any more\n{built.stderr[-2000:]}")
     finally:
         path.write_text(text)
     script, *arguments = check
