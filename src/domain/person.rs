@@ -18,7 +18,9 @@ macro_rules! personal_number {
             /// Takes exactly 16 ASCII digits; anything else is of unexpected shape and gives `None`.
             pub fn read(text: &[u8]) -> Option<Self> {
                 let digits: [u8; NUMBER_DIGITS] = text.try_into().ok()?;
-                digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
+                // All are looked at, so that they can be looked at together.
+                let is_number = digits.iter().fold(true, |is_number, digit| is_number & digit.is_ascii_digit());
+                is_number.then_some(Self(digits))
             }
 
             pub fn digits(&self) -> &[u8; NUMBER_DIGITS] {

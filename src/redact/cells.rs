@@ -6,6 +6,7 @@ use crate::domain::{CopyKey, Formulas, MaskPlan, Wilayah};
 use super::cell::{Cell, begins_formula, write_cell};
 use super::error::{Problem, Stop};
 use super::ganda::Ganda;
+use super::lanes::Accepted;
 use super::mask::{Change, Seen, Shown};
 use super::stations::Stations;
 use super::stream::Window;
@@ -25,7 +26,7 @@ pub(super) struct Cells {
     /// The new cell as it stands in the copy, after a change.
     pub fresh: Vec<u8>,
     /// The last code found inside the area.
-    pub accepted: Vec<u8>,
+    pub accepted: Accepted,
     plain: Vec<u8>,
     pub ganda: Option<Ganda>,
     pub sweeper: Sweeper,
@@ -49,23 +50,23 @@ impl Cells {
 
     /// Whether the row's code lies inside the area.
     pub fn check_area(&mut self, window: Window<'_>, cell: Cell, within: &Wilayah) -> Result<bool, Stop> {
-        let mut accepted = std::mem::take(&mut self.accepted);
+        let mut stations = std::mem::take(&mut self.stations);
         let code = self.content(window, cell);
-        if code.is_empty() {
-            self.accepted = accepted;
-            return Stop::bad(cell.start, Problem::RowAreaMissing);
-        }
-        if accepted != code {
-            if !within.contains_code(code) {
+        let is_inside = within.contains_code(code);
+        let accepted = is_inside.then(|| {
+            stations.see(code);
+            Accepted::new(code)
+        });
+        let is_empty = code.is_empty();
+        self.stations = stations;
+        match accepted {
+            _ if is_empty => Stop::bad(cell.start, Problem::RowAreaMissing),
+            None => Ok(false),
+            Some(accepted) => {
                 self.accepted = accepted;
-                return Ok(false);
+                Ok(true)
             }
-            accepted.clear();
-            accepted.extend_from_slice(code);
-            self.stations.see(&accepted);
         }
-        self.accepted = accepted;
-        Ok(true)
     }
 
     pub fn change(&mut self, change: &Change, window: Window<'_>, cell: Cell, tally: &mut Tally) {

@@ -15,7 +15,8 @@ use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::Order;
 use super::rules::{self, Ease, Lookalikes, Rule, Rules};
-use super::splice::Splice;
+use super::segments::Segment;
+use super::splice::{Splice, Written};
 use super::stations::Stations;
 use super::stream::Window;
 
@@ -28,6 +29,7 @@ pub(super) struct Csv {
     pub fields: Fields,
     /// Set by the header.
     columns: Option<Vec<Column>>,
+    segments: Vec<Segment>,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
@@ -39,11 +41,8 @@ pub(super) struct Column {
     /// The place of its rule.
     pub place: Option<usize>,
     pub ease: Ease,
-    /// How many columns from this one on are kept, or left out, with the same look at each. The last column stands alone,
-    /// since another mark ends it.
-    pub alike: usize,
-    /// What ends them.
-    pub mark: u8,
+    /// The segment that begins with it.
+    pub segment: Option<usize>,
     /// Whether anything leaves of them.
     pub leaves: bool,
 }
@@ -62,6 +61,7 @@ impl Csv {
             fields: Fields::new(&rules),
             rules,
             columns: None,
+            segments: Vec::new(),
             is_lone: false,
             cells: Cells::new(delimiter, plan, key),
             marks: Marks::default(),
@@ -88,6 +88,7 @@ impl Csv {
                     within: &self.within,
                     outside: self.outside,
                     rules: &self.rules,
+                    segments: &self.segments,
                     is_lone: self.is_lone,
                 };
                 let memory =
@@ -124,8 +125,7 @@ impl Csv {
             columns.push(Column {
                 place,
                 ease: Ease::of(rule, has_patterns),
-                alike: 1,
-                mark: self.delimiter,
+                segment: None,
                 leaves: rule.is_some_and(Rule::leaves),
             });
             match rule {
@@ -166,15 +166,7 @@ impl Csv {
             splice.append(Ganda::NAME);
         }
         splice.write_to(end);
-        if let Some(last) = columns.last_mut() {
-            last.mark = b'\n';
-        }
-        for at in (1..columns.len().saturating_sub(1)).rev() {
-            let is_alike = matches!(columns[at].ease, Ease::Keep | Ease::Drop);
-            if is_alike && columns[at - 1].ease == columns[at].ease {
-                columns[at - 1].alike += columns[at].alike;
-            }
-        }
+        self.segments = Segment::all(&mut columns);
         self.is_lone =
             columns.iter().filter(|column| column.leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
@@ -189,6 +181,7 @@ pub(super) struct Row<'a> {
     within: &'a Wilayah,
     outside: Outside,
     pub rules: &'a Rules,
+    pub segments: &'a [Segment],
     is_lone: bool,
 }
 
@@ -196,6 +189,33 @@ pub(super) struct Memory<'a> {
     pub cells: &'a mut Cells,
     pub fields: &'a mut Fields,
     pub marks: &'a mut Marks,
+}
+
+impl Memory<'_> {
+    /// The row at hand is written.
+    #[inline]
+    pub fn hand_on(&mut self, tally: &mut Tally) {
+        tally.rows_out += 1;
+        self.fields.commit();
+        self.cells.stations.commit(1);
+    }
+}
+
+/// A row, and what there was when it began.
+pub(super) struct Begun {
+    from: usize,
+    written: Written,
+    before: Tally,
+}
+
+impl Begun {
+    /// The row that begins at `from` is counted as read.
+    #[inline]
+    pub fn at(from: usize, splice: &mut Splice<'_>, tally: &mut Tally) -> Self {
+        let row = Self { from, written: splice.begin(), before: *tally };
+        tally.rows_in += 1;
+        row
+    }
 }
 
 /// A place in a row: a column, and where its cell begins.
@@ -224,61 +244,61 @@ impl Row<'_> {
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
         let mut splice = Splice::new(window.bytes, 0, out);
-        let mut from = 0;
-        loop {
-            let (written, before) = (splice.begin(), *tally);
-            tally.rows_in += 1;
-            memory.fields.begin();
-            match self.write(columns, &mut memory, window, &mut splice, from, tally) {
-                Ok(end) if memory.cells.is_withheld => {
-                    splice.take_back(written);
-                    splice.leave_out(from, end);
-                    *tally = Tally::withheld(before);
-                    memory.fields.begin();
-                    from = end;
-                }
+        memory.marks.seek(window.at);
+        memory.fields.begin();
+        let mut row = Begun::at(0, &mut splice, tally);
+        let end = loop {
+            match self.write(columns, &mut memory, window, &mut splice, &mut row, tally) {
                 Ok(end) => {
-                    tally.rows_out += 1;
-                    memory.fields.commit();
-                    memory.cells.stations.commit(1);
-                    from = end;
+                    if memory.cells.is_withheld {
+                        splice.take_back(row.written);
+                        splice.leave_out(row.from, end);
+                        *tally = Tally::withheld(row.before);
+                        memory.fields.begin();
+                    } else {
+                        memory.hand_on(tally);
+                    }
+                    if end == window.bytes.len() {
+                        break end;
+                    }
+                    memory.marks.seek(window.at + end);
+                    row = Begun::at(end, &mut splice, tally);
                 }
-                Err(stop) if from == 0 => return Err(stop),
+                Err(stop) if row.from == 0 => return Err(stop),
                 Err(_) => {
-                    splice.take_back(written);
-                    *tally = before;
+                    splice.take_back(row.written);
+                    *tally = row.before;
                     memory.fields.begin();
-                    memory.marks.begin(window.at + from);
-                    break;
+                    memory.marks.begin(window.at + row.from);
+                    break row.from;
                 }
             }
-            if from == window.bytes.len() {
-                break;
-            }
-        }
-        splice.write_to(from);
-        Ok(from)
+        };
+        splice.write_to(end);
+        Ok(end)
     }
 
-    /// Writes the row that begins at `from`, and returns its end.
+    /// Writes the row that is begun, and perhaps some behind it, and returns the end of the last one; that one is not
+    /// counted yet.
     fn write(
         &self,
         columns: &[Column],
         memory: &mut Memory<'_>,
         window: Window<'_>,
         splice: &mut Splice<'_>,
-        from: usize,
+        row: &mut Begun,
         tally: &mut Tally,
     ) -> Result<usize, Stop> {
-        let mut place = Place { at: 0, pos: from };
-        memory.marks.seek(window.at + from);
+        let mut place = Place { at: 0, pos: row.from };
         memory.cells.is_withheld = false;
         if let Some(ganda) = &mut memory.cells.ganda {
             ganda.begin();
         }
         loop {
-            if !self.is_lone {
-                self.hurry(columns, memory, window, splice, &mut place, tally);
+            if let Some(segment) = columns.get(place.at).and_then(|column| column.segment)
+                && !self.is_lone
+            {
+                self.hurry(segment, memory, window, splice, (row, &mut place), tally);
             }
             let Memory { cells, fields, marks } = memory;
             let Place { at, pos } = place;

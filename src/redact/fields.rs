@@ -77,7 +77,17 @@ impl Fields {
     }
 
     /// The row, or what else was read, is handed on.
+    #[inline]
     pub fn commit(&mut self) {
+        if self.changed == self.last && self.rare.is_empty() {
+            self.repeats += 1;
+            self.changed = 0;
+        } else {
+            self.commit_other();
+        }
+    }
+
+    fn commit_other(&mut self) {
         if self.changed == self.last {
             self.repeats += 1;
         } else {

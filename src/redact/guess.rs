@@ -11,7 +11,7 @@
 //!
 //! The file is one piece: what is remembered of a gap and the loop that trusts it are read together.
 
-use super::lanes;
+use super::lanes::{self, Accepted};
 use super::rules::Ease;
 use super::sweep;
 
@@ -155,28 +155,6 @@ pub(super) struct Noted {
 
 /// Members noted before what they mean is carried out.
 const NOTED_MAX: usize = 32;
-
-/// A short text to compare others with.
-#[derive(Default)]
-pub(super) struct Accepted {
-    text: [u8; lanes::BLOCK],
-    len: usize,
-}
-
-impl Accepted {
-    /// None, if it is not short.
-    pub fn new(of: &[u8]) -> Self {
-        let mut text = [0; lanes::BLOCK];
-        let len = if of.len() < sweep::RUN_DIGITS { of.len() } else { 0 };
-        text[..len].copy_from_slice(&of[..len]);
-        Self { text, len }
-    }
-
-    #[inline]
-    fn is(&self, value: &[u8; lanes::BLOCK], len: usize) -> bool {
-        len == self.len && len > 0 && lanes::same(value, &self.text).trailing_ones() as usize >= len
-    }
-}
 
 /// What was found where another gap than the expected one seemed to stand.
 pub(super) enum Found {
@@ -341,27 +319,17 @@ impl Guesses {
             // Where texts are as long as the last ones, the next member is looked for there, and whether this one really
             // ends there is found out at the same time.
             let expected = usize::from(gap.expected);
-            let mut stop = lanes::first_stop(value);
-            let len = if stop == expected && value[stop % GAP_BYTES] == b'"' {
+            let stop = lanes::text_stops(value).trailing_zeros() as usize;
+            if gap.is_kept && sweep::short_may_hold(value, stop) || value.get(stop) != Some(&b'"') {
+                break;
+            }
+            let len = if stop == expected {
                 #[cfg(test)]
                 FORESEEN.set(FORESEEN.get() + 1);
                 expected
             } else {
-                if stop == GAP_BYTES {
-                    stop = lanes::text_stops(value).trailing_zeros() as usize;
-                    if gap.is_kept && sweep::short_may_hold(value, stop) {
-                        break;
-                    }
-                }
-                if value.get(stop) != Some(&b'"') {
-                    break;
-                }
-                if stop == expected {
-                    expected
-                } else {
-                    gap.note_len(u8::try_from(stop).unwrap_or_default());
-                    stop
-                }
+                gap.note_len(u8::try_from(stop).unwrap_or_default());
+                stop
             };
             let end = at + value_at + len + 1;
             if !gap.is_kept {

@@ -1,76 +1,103 @@
 //! Looks at thirty-two bytes together: one bit for each, the first lowest.
 
-use wide::i8x16;
+use wide::i8x32;
 
 /// Bytes looked at together: most gaps and most values are shorter.
 pub(super) const BLOCK: usize = 32;
-pub(super) const HALF: usize = BLOCK / 2;
-/// Bytes that one register holds.
-const LANES: usize = HALF;
 
+/// Thirty-two bytes as the processor takes them.
 #[inline]
-fn halves(block: &[u8; BLOCK]) -> [i8x16; 2] {
+fn lanes(block: &[u8; BLOCK]) -> i8x32 {
     bytemuck::cast(*block)
 }
 
 #[inline]
-fn bits([low, high]: [i8x16; 2]) -> u32 {
-    low.to_bitmask() | high.to_bitmask() << LANES
+fn splat(byte: u8) -> i8x32 {
+    i8x32::splat(byte.cast_signed())
+}
+
+#[inline]
+fn bits(lanes: i8x32) -> u32 {
+    lanes.to_bitmask()
 }
 
 /// The bytes equal to this one.
 #[inline]
 pub(super) fn equal(block: &[u8; BLOCK], byte: u8) -> u32 {
-    let byte = i8x16::splat(byte.cast_signed());
-    let [low, high] = halves(block);
-    bits([low.simd_eq(byte), high.simd_eq(byte)])
+    bits(lanes(block).simd_eq(splat(byte)))
 }
 
 /// The bytes in which two blocks are the same.
 #[inline]
 pub(super) fn same(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
-    let ([one_low, one_high], [low, high]) = (halves(one), halves(other));
-    bits([one_low.simd_eq(low), one_high.simd_eq(high)])
+    bits(lanes(one).simd_eq(lanes(other)))
 }
 
 /// The bytes at which a plain text may not go on: quotes, backslashes, control characters and what is beyond ASCII.
 #[inline]
 pub(super) fn text_stops(block: &[u8; BLOCK]) -> u32 {
-    let [low, high] = halves(block);
-    bits([stops(low), stops(high)])
-}
-
-/// Where the first of them is, if it is in the first half.
-#[inline]
-pub(super) fn first_stop(block: &[u8; BLOCK]) -> usize {
-    stops(halves(block)[0]).to_bitmask().trailing_zeros() as usize
-}
-
-#[inline]
-fn stops(half: i8x16) -> i8x16 {
+    let block = lanes(block);
     // With this bit turned the quote is just above the control characters; what is beyond ASCII is negative, so
     // below them.
-    let is_low = (half ^ i8x16::splat(0x02)).simd_lt(i8x16::splat(0x21));
-    is_low | half.simd_eq(i8x16::splat(0x5C))
-}
-
-/// Whether the byte at `AT` is a letter, without a look at it alone.
-#[inline]
-pub(super) fn is_letter_at<const AT: usize>(block: &[u8; BLOCK]) -> bool {
-    let lower = halves(block)[AT / LANES] | i8x16::splat(0x20);
-    let letters = lower.simd_gt(i8x16::splat(0x60)) & lower.simd_lt(i8x16::splat(0x7B));
-    letters.to_bitmask() >> (AT % LANES) & 1 == 1
+    let is_low = (block ^ splat(0x02)).simd_lt(splat(0x21));
+    bits(is_low | block.simd_eq(splat(b'\\')))
 }
 
 /// How many of the first `len` bytes are digits.
 #[inline]
 pub(super) fn digits(block: &[u8; BLOCK], len: usize) -> usize {
-    let [low, high] = halves(block);
-    let digits = bits([is_digit(low), is_digit(high)]);
+    let block = lanes(block);
+    let digits = bits(block.simd_gt(splat(b'0' - 1)) & block.simd_lt(splat(b'9' + 1)));
     (u64::from(digits) & ((1 << len) - 1)).count_ones() as usize
 }
 
+/// A short text to compare others with.
+#[derive(Default)]
+pub(super) struct Accepted {
+    text: [u8; BLOCK],
+    len: usize,
+}
+
+impl Accepted {
+    /// None, if it is not short.
+    pub fn new(of: &[u8]) -> Self {
+        let mut text = [0; BLOCK];
+        let len = if of.len() <= BLOCK { of.len() } else { 0 };
+        text[..len].copy_from_slice(&of[..len]);
+        Self { text, len }
+    }
+
+    /// Whether it is what the block begins with, of so many bytes.
+    #[inline]
+    pub fn is(&self, block: &[u8; BLOCK], len: usize) -> bool {
+        len == self.len && len > 0 && same(block, &self.text).trailing_ones() as usize >= len
+    }
+}
+
+/// What stands at which bytes of a CSV text.
+pub(super) struct CellMarks {
+    /// Delimiters, quotes, control characters and bytes beyond ASCII.
+    pub marks: u32,
+    pub delimiters: u32,
+    /// Bytes before the letters that are no digits: with some of them a formula begins.
+    pub odd: u32,
+    /// Bytes before the letters, and `_`: long numbers are of them.
+    pub numeric: u32,
+}
+
 #[inline]
-fn is_digit(half: i8x16) -> i8x16 {
-    half.simd_gt(i8x16::splat(0x2F)) & half.simd_lt(i8x16::splat(0x3A))
+pub(super) fn cell_marks(block: &[u8; BLOCK], delimiter: u8) -> CellMarks {
+    let block = lanes(block);
+    let is = |byte| block.simd_eq(splat(byte));
+    let delimiters = is(delimiter);
+    // Bytes beyond ASCII are negative here.
+    let marks = delimiters | block.simd_lt(splat(b' ')) | is(b'"');
+    let low = block.simd_lt(splat(b'A'));
+    let odd = low & (block ^ splat(b'0')).simd_gt(splat(9));
+    CellMarks {
+        marks: bits(marks),
+        delimiters: bits(delimiters),
+        odd: bits(odd),
+        numeric: bits(low | is(b'_')),
+    }
 }

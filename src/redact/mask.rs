@@ -128,9 +128,11 @@ impl Change {
             (Self::Mask { first, last }, Seen::Text(value) | Seen::Number(value)) => {
                 match Nik::read(value).filter(|_| first + last < room.len()) {
                     Some(number) => {
-                        let hidden = *first..room.len() - last;
+                        let shown_from = room.len() - last;
                         *room = *number.digits();
-                        room[hidden].fill(b'*');
+                        for (at, digit) in room.iter_mut().enumerate() {
+                            *digit = if at >= *first && at < shown_from { b'*' } else { *digit };
+                        }
                         Shown::Text(room)
                     }
                     None => unreadable(Shown::Text(WHOLE), tally),
@@ -222,15 +224,12 @@ fn write_letters(text: &[u8], first: usize, room: &mut Room) -> usize {
 
 /// `YYYY-MM-DD`, `DD-MM-YYYY`, `DD/MM/YYYY` or `DD|MM|YYYY`, of a day that was.
 pub(super) fn read_date(text: &[u8]) -> Option<Date> {
+    let text: &[u8; 10] = text.try_into().ok()?;
     let number = |from: usize, to: usize| {
-        let digits = text.get(from..to)?;
-        digits.iter().try_fold(0_i16, |number, byte| {
+        text[from..to].iter().try_fold(0_i16, |number, byte| {
             byte.is_ascii_digit().then(|| number * 10 + i16::from(byte - b'0'))
         })
     };
-    if text.len() != 10 {
-        return None;
-    }
     let (year, month, day) = match (text[2], text[4], text[5], text[7]) {
         (_, b'-', _, b'-') => (number(0, 4)?, number(5, 7)?, number(8, 10)?),
         (b'-', _, b'-', _) | (b'/', _, b'/', _) | (b'|', _, b'|', _) => {

@@ -51,6 +51,15 @@ impl<'a> Splice<'a> {
         self.has_let_out = true;
     }
 
+    /// The same, where it is known whether all members before were left out.
+    #[inline]
+    pub fn keep(&mut self, from: usize, is_first: bool) {
+        if is_first {
+            self.pending = from;
+        }
+        self.has_let_out = true;
+    }
+
     /// The same of a member whose separator, if it has one, stands behind blanks at `at`.
     #[inline]
     pub fn let_out_behind_comma(&mut self, at: usize) {
@@ -71,7 +80,12 @@ impl<'a> Splice<'a> {
 
     pub fn replace(&mut self, from: usize, to: usize, fresh: &[u8]) {
         self.write_to(from);
-        self.out.extend_from_slice(fresh);
+        // Most answers are of one of these lengths, and a copy of a known length is faster.
+        match (fresh.first_chunk::<16>(), fresh.first_chunk::<4>(), fresh.len()) {
+            (Some(number), _, 16) => self.out.extend_from_slice(number),
+            (_, Some(year), 4) => self.out.extend_from_slice(year),
+            _ => self.out.extend_from_slice(fresh),
+        }
         self.pending = to;
     }
 

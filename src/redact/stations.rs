@@ -32,10 +32,14 @@ impl Stations {
     }
 
     /// So many records, all of the last code seen, are handed on.
+    #[inline]
     pub fn commit(&mut self, rows: u64) {
-        if !self.is_on || rows == 0 {
-            return;
+        if self.is_on && rows > 0 {
+            self.note(rows);
         }
+    }
+
+    fn note(&mut self, rows: u64) {
         match self.current {
             None => self.unread += rows,
             Some(code) if self.is_fresh => {

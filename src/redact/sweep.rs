@@ -30,13 +30,10 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
     counted.map(usize::from).sum::<usize>() >= RUN_DIGITS
 }
 
-/// The same of an ASCII text that is shorter than two runs and begins a block. A run in it covers the sixteenth byte,
-/// so that a letter there is answer enough.
+/// The same of an ASCII text that begins a block and ends in it.
 #[inline]
 pub(super) fn short_may_hold(block: &[u8; lanes::BLOCK], len: usize) -> bool {
-    len >= RUN_DIGITS
-        && !lanes::is_letter_at::<{ RUN_DIGITS - 1 }>(block)
-        && lanes::digits(block, len) >= RUN_DIGITS
+    len >= RUN_DIGITS && lanes::digits(block, len) >= RUN_DIGITS
 }
 
 /// The sweep of one copy: runs of digits, and what the plan adds.
@@ -211,6 +208,12 @@ impl Role {
 /// What Unicode lets a reader not see (`Default_Ignorable_Code_Point`): soft hyphens, joiners, marks of direction,
 /// fillers, variation selectors. And the blocks of marks that stand on the character before them, where a digit can
 /// be struck through or put into a keycap.
+/// Whether an ASCII character does not end a run.
+#[cfg(test)]
+pub(super) fn is_of_runs(byte: u8) -> bool {
+    !matches!(Role::of(char::from(byte)), Role::Other)
+}
+
 fn is_unseen(character: char) -> bool {
     matches!(
         character,

@@ -4,7 +4,7 @@ use crate::domain::{MaskPlan, Wilayah};
 
 use super::Tally;
 use super::error::{Problem, Stop};
-use super::guess::Accepted;
+use super::lanes::Accepted;
 use super::mask::{Change, Seen, Shown};
 use super::scan::{self, Kind, Scanner, Value};
 use super::stations::Stations;
