@@ -13,6 +13,7 @@ pub mod domain;
 pub mod identity;
 pub mod ledger;
 pub mod policy;
+pub mod processor;
 pub mod redact;
 pub mod register;
 pub mod release;
