@@ -7,8 +7,9 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::entry::{Ack, Completion, Entry, Intent, Reconciled};
 use super::key::Verifier;
 use super::leaf::{EntryError, Stamp};
+use super::notice::Rotation;
 use super::proof;
-use super::receipt::{Proof, Receipt};
+use super::receipt::{Proof, Proven, Receipt};
 use super::tree::leaf_hash;
 
 /// An entry as a receipt proves it.
@@ -30,6 +31,10 @@ pub enum Ending {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     pub checkpoint: Checkpoint,
+    /// The key that signed the checkpoint.
+    pub signer: Verifier,
+    /// How the known key led to it, one after the other; none, where it is the same.
+    pub handovers: Vec<Proved<Rotation>>,
     pub intent: Proved<Intent>,
     /// None: no end was recorded up to the checkpoint.
     pub ending: Option<Proved<Ending>>,
@@ -55,31 +60,31 @@ pub enum Unproven {
     OtherRelease { index: u64 },
     #[error("entry {index} does not belong in a receipt, or not in that place")]
     Order { index: u64 },
+    #[error(
+        "entry {index} does not hand over from the key before it to another: a signature in it does not hold"
+    )]
+    Handover { index: u64 },
     #[error("it does not have the entry that opened the release")]
     NoIntent,
 }
 
 impl Receipt {
-    /// Checks everything against a key. Whether the key is the ledger's is for who calls to know.
-    pub fn prove(&self, verifier: &Verifier) -> Result<Evidence, Unproven> {
-        let checkpoint = Checkpoint::open(&self.checkpoint, verifier)?;
+    /// Checks everything against a key: the one that signed the checkpoint, or one that handed over to it, by way of
+    /// others perhaps. Whether the key is the ledger's is for who calls to know.
+    pub fn prove(&self, known: &Verifier) -> Result<Evidence, Unproven> {
+        let signer = self.follow(known)?;
+        let checkpoint = Checkpoint::open(&self.checkpoint, &signer)?;
+        let mut handovers = Vec::new();
+        for proven in &self.handovers {
+            let (stamp, entry) = self.included(proven, &checkpoint)?;
+            let Entry::Rotate(rotation) = entry else { return Err(Unproven::Order { index: proven.index }) };
+            handovers.push(Proved { index: proven.index, stamp, entry: *rotation });
+        }
         let (mut intent, mut ending, mut acks) = (None, None, Vec::new());
         let mut before = None;
         for proven in &self.entries {
             let index = proven.index;
-            let proof = Proof::read(&proven.proof).ok_or(Unproven::Form { index })?;
-            if proof.index != index {
-                return Err(Unproven::Index { index, found: proof.index });
-            }
-            if proof.checkpoint != self.checkpoint {
-                return Err(Unproven::OtherCheckpoint { index });
-            }
-            let hash = leaf_hash(proven.leaf.as_bytes());
-            if !proof::is_included(index, checkpoint.size, &hash, &proof.path, &checkpoint.root) {
-                return Err(Unproven::NotIncluded { index });
-            }
-            let read = Entry::read(proven.leaf.as_bytes());
-            let (stamp, entry) = read.map_err(|source| Unproven::Entry { index, source })?;
+            let (stamp, entry) = self.included(proven, &checkpoint)?;
             if entry.release() != Some(self.release) {
                 return Err(Unproven::OtherRelease { index });
             }
@@ -105,7 +110,49 @@ impl Receipt {
             }
         }
         let intent = intent.ok_or(Unproven::NoIntent)?;
-        Ok(Evidence { checkpoint, intent, ending, acks })
+        // Those before the known key came in are of no weight for who knows it.
+        let name = known.to_string();
+        let first = handovers.iter().position(|handover| handover.entry.old_vkey == name);
+        let handovers = handovers.split_off(first.unwrap_or(handovers.len()));
+        Ok(Evidence { checkpoint, signer, handovers, intent, ending, acks })
+    }
+
+    /// The key to which the known one handed over, and that one to the next, as far as the receipt tells. Each was
+    /// named by the one before it: where they stand in the tree is looked at once the last one's signature holds.
+    fn follow(&self, known: &Verifier) -> Result<Verifier, Unproven> {
+        let mut signer = known.clone();
+        let mut before = None;
+        for Proven { index, leaf, .. } in &self.handovers {
+            let index = *index;
+            let (_, entry) =
+                Entry::read(leaf.as_bytes()).map_err(|source| Unproven::Entry { index, source })?;
+            let Entry::Rotate(rotation) = entry else { return Err(Unproven::Order { index }) };
+            if before.is_some_and(|before| before >= index) {
+                return Err(Unproven::Order { index });
+            }
+            before = Some(index);
+            if signer != *known || rotation.old_vkey == known.to_string() {
+                signer = rotation.successor(&signer).ok_or(Unproven::Handover { index })?;
+            }
+        }
+        Ok(signer)
+    }
+
+    /// The entry, which is in the tree of the checkpoint.
+    fn included(&self, proven: &Proven, checkpoint: &Checkpoint) -> Result<(Stamp, Entry), Unproven> {
+        let index = proven.index;
+        let proof = Proof::read(&proven.proof).ok_or(Unproven::Form { index })?;
+        if proof.index != index {
+            return Err(Unproven::Index { index, found: proof.index });
+        }
+        if proof.checkpoint != self.checkpoint {
+            return Err(Unproven::OtherCheckpoint { index });
+        }
+        let hash = leaf_hash(proven.leaf.as_bytes());
+        if !proof::is_included(index, checkpoint.size, &hash, &proof.path, &checkpoint.root) {
+            return Err(Unproven::NotIncluded { index });
+        }
+        Entry::read(proven.leaf.as_bytes()).map_err(|source| Unproven::Entry { index, source })
     }
 }
 
@@ -113,6 +160,8 @@ impl Receipt {
 mod tests {
     use super::super::Ledger;
     use super::super::entry::Outcome;
+    use super::super::key::Signer;
+    use super::super::operated::by_hand;
     use super::super::tests::{intent, new_ledger, open};
     use super::*;
     use crate::domain::Digest;
@@ -203,5 +252,83 @@ mod tests {
         let error = receipt.prove(&stranger.verifier()).unwrap_err();
         assert_eq!(error, Unproven::Checkpoint(CheckpointError::Unsigned), "the key of another ledger");
         ledger.shut_down().await;
+    }
+
+    #[tokio::test]
+    async fn an_earlier_key_leads_to_the_one_that_signed_and_a_strangers_leads_nowhere() {
+        let (directory, first) = new_ledger();
+        let key = |name: &str| Signer::generate(&directory.path().join(name), first.name()).unwrap();
+        let [second, third, stranger] = ["second", "third", "stranger"].map(key);
+        let mut receipts = Vec::new();
+        for (signer, next) in [(&first, Some(&second)), (&second, Some(&third)), (&third, None)] {
+            let ledger = open(directory.path(), signer).unwrap();
+            let release = ledger.open_release(intent(receipts.len() as u64)).await.unwrap();
+            receipts.push(ledger.receipt(release.id()).await.unwrap().unwrap());
+            drop(release);
+            ledger.shut_down().await;
+            if let Some(next) = next {
+                by_hand(directory.path(), signer).rotate(next).unwrap();
+            }
+        }
+        let unsigned = Unproven::Checkpoint(CheckpointError::Unsigned);
+        let names = [&first, &second, &third, &stranger];
+        // Handovers followed by who knows each of the keys, in the receipts under each of the first three.
+        let expected =
+            [[Some(0), None, None, None], [Some(1), Some(0), None, None], [Some(2), Some(1), Some(0), None]];
+        for (receipt, expected) in receipts.iter().zip(expected) {
+            let found = names.map(|key| match receipt.prove(&key.verifier()) {
+                Ok(evidence) => {
+                    assert_eq!(evidence.signer.to_string(), receipt.vkey);
+                    Some(evidence.handovers.len())
+                }
+                Err(error) => {
+                    assert_eq!(error, unsigned);
+                    None
+                }
+            });
+            assert_eq!(found, expected);
+        }
+
+        let latest = &receipts[2];
+        let at = |place: usize| latest.handovers[place].index;
+        let head = Checkpoint { size: at(0), root: [0; 32] };
+        let forged = |leaf: &str| {
+            let (stamp, _) = Entry::read(leaf.as_bytes()).unwrap();
+            let written =
+                Entry::Rotate(Box::new(Rotation::sign(&first, &stranger, &head))).write(&stamp).unwrap();
+            String::from_utf8(written.leaf).unwrap()
+        };
+        let cases: [(&str, &dyn Fn(&mut Receipt), Unproven); 6] = [
+            ("one left out", &|own| drop(own.handovers.remove(1)), unsigned.clone()),
+            ("all left out", &|own| own.handovers.clear(), unsigned.clone()),
+            ("in another order", &|own| own.handovers.swap(0, 1), Unproven::Order { index: at(0) }),
+            (
+                "to a stranger, by the first key",
+                &|own| own.handovers[0].leaf = forged(&own.handovers[0].leaf),
+                Unproven::Handover { index: at(1) },
+            ),
+            (
+                "to a stranger, who did not sign",
+                &|own| {
+                    own.handovers.truncate(1);
+                    own.handovers[0].leaf = forged(&own.handovers[0].leaf);
+                },
+                unsigned.clone(),
+            ),
+            (
+                "a release in its place",
+                &|own| own.handovers[0] = own.entries[0].clone(),
+                Unproven::Order { index: latest.entries[0].index },
+            ),
+        ];
+        for (name, change, expected) in cases {
+            let mut receipt = latest.clone();
+            change(&mut receipt);
+            assert_eq!(receipt.prove(&first.verifier()).unwrap_err(), expected, "{name}");
+        }
+        // Who knows the last key learns all the same when another handover was changed.
+        let mut changed = latest.clone();
+        changed.handovers[0].leaf = forged(&latest.handovers[0].leaf);
+        assert_eq!(changed.prove(&third.verifier()).unwrap_err(), Unproven::NotIncluded { index: at(0) });
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::{Digest, TestClock};
 /// Longest wait for a thread to do something.
 const LIMIT: Duration = Duration::from_secs(20);
 
-fn by_hand(directory: &Path, signer: &Signer) -> ByHand {
+pub(super) fn by_hand(directory: &Path, signer: &Signer) -> ByHand {
     ByHand::new(LedgerOptions::new(directory, signer.clone()), clock(), random()).unwrap()
 }
 

@@ -9,15 +9,18 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checkpoint::Checkpoint;
+use super::entry::Entry;
 use super::proof;
 use super::tree::Hash;
 use crate::domain::ReleaseId;
-use crate::store::{Filter, Reader, StoreError};
+use crate::store::{Filter, Reader, StoreError, StoredEntry};
 
 /// Entries of one type that are shown of a release.
 const ENTRIES_MAX: u64 = 64;
 /// What is shown: grants are many, and the completion says more than the last of them.
 const KINDS: [&str; 4] = ["release.intent", "release.complete", "release.reconciled", "release.ack"];
+/// Handovers that are looked for. A ledger whose key changed more often has receipts that hold with the latest keys only.
+const HANDOVERS_MAX: u64 = 256;
 /// What the document calls itself.
 const FORMAT: &str = "salinan-receipt@v1";
 /// Largest receipt that is read: four types of entries at their longest are below it.
@@ -30,11 +33,14 @@ const PROOF_HEAD: &str = "c2sp.org/tlog-proof@v1";
 pub struct Receipt {
     format: String,
     pub release: ReleaseId,
-    /// The ledger's verifier key, for convenience.
+    /// The verifier key that signed the checkpoint, for convenience.
     pub vkey: String,
     /// The signed note, verbatim.
     pub checkpoint: String,
     pub entries: Vec<Proven>,
+    /// All handovers from one key to the next up to the checkpoint, so that who knows an earlier key comes to this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<Proven>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,21 +103,37 @@ pub(super) fn of(
     let cosigned = cosigned.and_then(|note| Some((Checkpoint::stated_size(&note).ok()?, note)));
     let cosigned = cosigned.filter(|(size, _)| *size <= head.size && covers(*size));
     let (size, checkpoint) = cosigned.unwrap_or((head.size, head.checkpoint));
-    let mut entries = Vec::new();
-    // What came after the head that was read is not under its checkpoint.
-    for entry in found.into_iter().filter(|entry| entry.index < size) {
+    let kind = Some("key.rotate".to_owned());
+    let handovers = reader.find(&Filter { kind, ..Filter::default() }, 0, HANDOVERS_MAX)?;
+    // What was handed over later was still in the hands of the key that it names first.
+    let later = handovers.iter().find(|entry| entry.index >= size);
+    let later = later.and_then(|entry| match Entry::read(&entry.leaf) {
+        Ok((_, Entry::Rotate(rotation))) => Some(rotation.old_vkey),
+        _ => None,
+    });
+    let vkey = later.unwrap_or_else(|| vkey.to_owned());
+    let mut prove = |entries: Vec<StoredEntry>| -> Result<Vec<Proven>, StoreError> {
+        // What came after the head that was read is not under its checkpoint.
+        let covered = entries.into_iter().filter(|entry| entry.index < size);
+        covered.map(|entry| Proven::of(entry, reader, size, &checkpoint)).collect()
+    };
+    let (entries, handovers) = (prove(found)?, prove(handovers)?);
+    let format = FORMAT.to_owned();
+    Ok((!entries.is_empty()).then_some(Receipt { format, release, vkey, checkpoint, entries, handovers }))
+}
+
+impl Proven {
+    fn of(
+        entry: StoredEntry,
+        reader: &mut (impl Reader + ?Sized),
+        size: u64,
+        checkpoint: &str,
+    ) -> Result<Self, StoreError> {
         let path = proof::inclusion(reader, entry.index, size)?;
-        let proof = Proof { index: entry.index, path, checkpoint: checkpoint.clone() }.write();
+        let proof = Proof { index: entry.index, path, checkpoint: checkpoint.to_owned() }.write();
         let leaf = String::from_utf8(entry.leaf).map_err(|_| StoreError::Format)?;
-        entries.push(Proven { index: entry.index, leaf, proof });
+        Ok(Self { index: entry.index, leaf, proof })
     }
-    Ok((!entries.is_empty()).then(|| Receipt {
-        format: FORMAT.to_owned(),
-        release,
-        vkey: vkey.to_owned(),
-        checkpoint,
-        entries,
-    }))
 }
 
 /// A `tlog-proof@v1` as read: nothing in it is checked yet.
@@ -189,6 +211,7 @@ mod tests {
             vkey: "a+b+c".to_owned(),
             checkpoint: "a\n8\nx\n\n— a b\n".to_owned(),
             entries: vec![Proven { index: 1, leaf: "{\"v\":1}".to_owned(), proof: "p".to_owned() }],
+            handovers: Vec::new(),
         };
         let text = String::from_utf8(receipt.write()).unwrap();
         assert_eq!(Receipt::read(text.as_bytes()), Ok(receipt));

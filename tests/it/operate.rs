@@ -158,7 +158,17 @@ async fn a_new_key_takes_over_between_two_runs_and_the_old_one_is_kept() {
     proxy.start_again();
     let (token, form) = (proxy.site.partai(), Form::Csv);
     proxy.source.answer(stub::whole(form.media_type(), form.whole(2)));
-    assert_eq!(proxy.client().get(form.path(), &token).await.status, 200);
+    let copy = proxy.client().get(form.path(), &token).await;
+    assert_eq!(copy.status, 200);
+    // Who knows the first key alone is led to the one that signs now.
+    let receipt = format!("/receipts/{}", copy.header("release-id").unwrap());
+    let receipt = proxy.client().get(&receipt, &token).await;
+    fs::write(proxy.site.path("receipt.json"), &receipt.body).unwrap();
+    let checked = proxy.site.run(&["receipt", "verify", "receipt.json", "--vkey", &first]);
+    let said = shown(&checked);
+    assert_eq!(checked.status.code(), Some(0), "{said}");
+    assert!(said.contains("named its successor in the ledger"), "{said}");
+    assert!(said.contains("That nobody else had the key you gave"), "{said}");
     let (_, keys) = log(&proxy, &["vkey"]);
     let keys: Vec<&str> = keys.lines().filter(|line| line.contains('+')).collect();
     assert_eq!((keys.len(), keys[0]), (2, first.as_str()));

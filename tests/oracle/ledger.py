@@ -97,6 +97,17 @@ def open_checkpoint(note, vkey):
     return Checkpoint(note).verify(vkey)
 
 
+def verify_handover(entry):
+    """Both keys signed a `key.rotate` (section 2)."""
+    old, new = entry["old_vkey"], entry["new_vkey"]
+    name = read_vkey(old)[0]
+    require(old != new and read_vkey(new)[0] == name, "it is no handover between two keys of one name")
+    root = base64.b64encode(bytes.fromhex(entry["head_root"])).decode()
+    text = f"salinan key.rotate\n{name}\n{number(entry['head_size'])}\n{root}\n{new}\n"
+    verify_signature([entry["old_signature"]], text, old)
+    verify_signature([entry["new_signature"]], text, new)
+
+
 class Release:
     def __init__(self, intent, entry):
         self.intent, self.id = intent, entry["release"]
@@ -146,12 +157,7 @@ class Pass:
         old, new = entry["old_vkey"], entry["new_vkey"]
         require(old == self.keys[-1][1], "the key in force is another")
         require(new not in [vkey for _, vkey in self.keys], "the new key was in force before")
-        name = read_vkey(old)[0]
-        require(read_vkey(new)[0] == name, "the keys are of two names")
-        root = base64.b64encode(bytes.fromhex(entry["head_root"])).decode()
-        text = f"salinan key.rotate\n{name}\n{number(entry['head_size'])}\n{root}\n{new}\n"
-        verify_signature([entry["old_signature"]], text, old)
-        verify_signature([entry["new_signature"]], text, new)
+        verify_handover(entry)
         self.keys.append((index + 1, new))
 
     def log_continue(self, index, entry):
@@ -334,18 +340,37 @@ def verify_receipt(text, vkey):
     """A receipt (section 7); gives its entries by index."""
     try:
         receipt = json.loads(text)
-        require(set(receipt) == RECEIPT and receipt["format"] == "salinan-receipt@v1", "it is no receipt of this version")
-        shown = [(one["index"], one["leaf"].encode(), one["proof"]) for one in receipt["entries"]]
+        require(set(receipt) - {"handovers"} == RECEIPT, "it is no receipt of this version")
+        require(receipt["format"] == "salinan-receipt@v1", "it is no receipt of this version")
+        shown, handovers = [
+            [(one["index"], one["leaf"].encode(), one["proof"]) for one in receipt.get(part, [])]
+            for part in ["entries", "handovers"]
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused("it is no receipt") from None
     release, note = receipt["release"], receipt["checkpoint"]
     require(isinstance(note, str) and isinstance(release, str), "it is no receipt")
+    require([index for index, _, _ in handovers] == sorted({index for index, _, _ in handovers}), "handovers out of order")
+    known = vkey
+    for index, leaf, _ in handovers:
+        entry = read_entry(leaf)
+        require(entry["type"] == "key.rotate", f"entry {index} is no handover")
+        if vkey != known or entry["old_vkey"] == known:
+            require(entry["old_vkey"] == vkey, f"entry {index} hands over from another key")
+            verify_handover(entry)
+            vkey = entry["new_vkey"]
     open_checkpoint(note, vkey)
-    entries = {}
-    for index, leaf, proof in shown:
+
+    def prove(index, leaf, proof):
         require(isinstance(proof, str), "a proof is no text")
         proven, _ = verify_proof(proof, leaf, vkey)
         require(proven == index and proof.endswith(f"\n\n{note}"), f"entry {index}: the proof is of something else")
+
+    for handover in handovers:
+        prove(*handover)
+    entries = {}
+    for index, leaf, proof in shown:
+        prove(index, leaf, proof)
         entry = read_entry(leaf)
         require(entry.get("release") == release, f"entry {index} is of another release")
         require(index not in entries, f"entry {index} is there twice")

@@ -111,8 +111,12 @@ def check_rotation(salinan, demo, spare, first, notes):
     for key in keys:
         require("openssl verifies the checkpoint of both keys", openssl_accepts(spare, key, both))
     notes.append(both)
+    before = [json.loads(leaf) for leaf in leaves_of(export(salinan, demo.ledger, spare / "tiles-before"))]
+    release = next(entry["release"] for entry in before if entry["type"] == "release.intent")
     again = Demo(salinan, spare, VOTERS)
+    again.fetch(again.urls["receipts"] + release, spare / "receipt", who="auditor")
     expect("exit of the demo", again.stop(), 0)
+    check_chain((spare / "receipt").read_text(), *keys)
     tiles = export(salinan, demo.ledger, spare / "tiles")
     for key in keys:
         oracle.verify_export(tiles, key, notes)
@@ -124,6 +128,29 @@ def check_rotation(salinan, demo, spare, first, notes):
     for line in lines.splitlines():
         require("one signature of the two is refused", ours_refuses(oracle.verify_export, tiles, first, [f"{text}\n\n{line}\n"]))
     return leaves_of(tiles)
+
+
+def check_chain(text, first, second):
+    """A receipt under the second key holds for who knows the first, by the handover in it and no other."""
+    for key in [first, second]:
+        oracle.verify_receipt(text, key)
+    receipt = json.loads(text)
+    [handover] = receipt["handovers"]
+    leaf = json.loads(handover["leaf"])
+    stranger = second[:-8] + first[-8:]
+
+    def saying(**words):
+        return [handover | {"leaf": json.dumps(leaf | words, separators=(",", ":"), ensure_ascii=False)}]
+
+    for handovers, key in [
+        ([], first),
+        ([handover, handover], first),
+        (saying(old_signature=leaf["new_signature"]), first),
+        (saying(head_size=leaf["head_size"] - 1), second),
+        ([handover], stranger),
+    ]:
+        changed = json.dumps(receipt | {"handovers": handovers})
+        require("another chain is refused", ours_refuses(oracle.verify_receipt, changed, key))
 
 
 def check_histories(rotated, lost, vkey, old_note):

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/checkpoint        the signed note
 //! DIR/vkey              the verifier key that the receipt names
-//! DIR/5.leaf            the exact bytes of entry 5
+//! DIR/5.leaf            the exact bytes of entry 5, of the release or a handover between keys
 //! DIR/5.tlog-proof      its proof, C2SP tlog-proof
 //! ```
 
@@ -34,7 +34,7 @@ pub fn run(args: &Split) -> Outcome {
     };
     write("checkpoint".to_owned(), &receipt.checkpoint)?;
     write("vkey".to_owned(), &format!("{}\n", receipt.vkey))?;
-    for entry in &receipt.entries {
+    for entry in receipt.entries.iter().chain(&receipt.handovers) {
         write(format!("{}.leaf", entry.index), &entry.leaf)?;
         write(format!("{}.tlog-proof", entry.index), &entry.proof)?;
     }

@@ -19,7 +19,7 @@ pub struct Verify {
     /// The copy you hold, to be compared with what was recorded
     #[arg(long, value_name = "COPY")]
     body: Option<PathBuf>,
-    /// The key you know the ledger by; without it, the key that the receipt itself names
+    /// The key you know the ledger by, or an earlier one of its keys; without it, the key that the receipt itself names
     #[arg(long)]
     vkey: Option<String>,
     /// Ask also that enough witnesses signed the receipt's checkpoint, by a file of C2SP tlog-policy
@@ -59,11 +59,11 @@ pub fn run(args: &Verify) -> Outcome {
         }
     };
     let compared = args.body.as_deref().map(|path| compare(path, &evidence)).transpose()?;
-    let said = words::of(&evidence, &verifier, args.vkey.is_some(), compared.as_ref(), quorum.as_ref());
+    let said = words::of(&evidence, args.vkey.is_some(), compared.as_ref(), quorum.as_ref());
     let mut out = anstream::stdout();
     match args.format {
         OutputFormat::Json => {
-            let document = document(&receipt, &verifier, args, &evidence, compared.as_ref(), &said);
+            let document = document(&receipt, args, &evidence, compared.as_ref(), &said);
             writeln!(out, "{document}")?;
         }
         OutputFormat::Table => {
@@ -116,7 +116,6 @@ fn compare(path: &Path, evidence: &Evidence) -> Result<Compared, Failure> {
 
 fn document(
     receipt: &Receipt,
-    verifier: &Verifier,
     args: &Verify,
     evidence: &Evidence,
     compared: Option<&Compared>,
@@ -136,8 +135,9 @@ fn document(
     json!({
         "sound": true,
         "release": receipt.release,
-        "vkey": verifier.to_string(),
+        "vkey": evidence.signer.to_string(),
         "vkey_given": args.vkey.is_some(),
+        "handovers": evidence.handovers.iter().map(|handover| handover.index).collect::<Vec<_>>(),
         "size": evidence.checkpoint.size,
         "root": crate::domain::Digest(evidence.checkpoint.root),
         "entries": entries,

@@ -4,8 +4,9 @@ use super::verify::Compared;
 use crate::domain::Digest;
 use crate::ledger::entry::{Ack, Completion, Intent};
 use crate::ledger::leaf::write_time;
+use crate::ledger::notice::Rotation;
 use crate::ledger::quorum::Quorum;
-use crate::ledger::{Coverage, Ending, Evidence, Outcome, Proved, Verifier};
+use crate::ledger::{Coverage, Ending, Evidence, Outcome, Proved};
 
 pub struct Said {
     pub proven: Vec<String>,
@@ -14,7 +15,6 @@ pub struct Said {
 
 pub fn of(
     evidence: &Evidence,
-    verifier: &Verifier,
     key_given: bool,
     compared: Option<&Compared>,
     quorum: Option<&Quorum>,
@@ -24,12 +24,14 @@ pub fn of(
     let last = last.or(evidence.ending.as_ref().map(|ending| ending.index)).unwrap_or(evidence.intent.index);
     said.proven.push(format!(
         "Entries {} to {last} named below stand in the ledger `{}`: they are in the tree of {} entries with root {} that \
-         the key {verifier} signed.",
+         the key {} signed.",
         evidence.intent.index,
-        verifier.name(),
+        evidence.signer.name(),
         evidence.checkpoint.size,
         Digest(evidence.checkpoint.root),
+        evidence.signer,
     ));
+    handed_over(&evidence.handovers, &mut said);
     opened(&evidence.intent, &mut said);
     match &evidence.ending {
         None => said.not_proven.push(
@@ -64,6 +66,23 @@ pub fn of(
     said.not_proven
         .push("That the times are right: they are by the server's clock. The order is proven.".to_owned());
     said
+}
+
+fn handed_over(handovers: &[Proved<Rotation>], said: &mut Said) {
+    let (Some(first), Some(last)) = (handovers.first(), handovers.last()) else { return };
+    let places: Vec<String> =
+        handovers.iter().map(|handover| place(handover.index, handover.stamp.ts_ms)).collect();
+    said.proven.push(format!(
+        "The key you gave, {}, named its successor in the ledger, and that one the next, up to {}: {}.",
+        first.entry.old_vkey,
+        last.entry.new_vkey,
+        places.join("; "),
+    ));
+    said.not_proven.push(
+        "That nobody else had the key you gave: whoever holds it can hand over to a key of their own. Ask the KPU for the \
+         key in force where that matters."
+            .to_owned(),
+    );
 }
 
 fn witnessed(quorum: Option<&Quorum>, said: &mut Said) {
