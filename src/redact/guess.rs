@@ -126,13 +126,15 @@ impl Gap {
         lanes::same(text, &self.text) & self.extent == self.extent && seen & self.bars == 0
     }
 
-    /// Notes the length of the text behind it.
+    /// Notes the length of the text behind it, which is shorter than a block.
     #[inline]
-    fn note_len(&mut self, len: u8) {
-        // Nothing is decided here: lengths that vary are not foreseen.
+    fn note_len(&mut self, len: usize) {
+        // Nothing is decided here: lengths that vary are not foreseen, and neither are texts that could hold a number.
+        let len = u8::try_from(len).unwrap_or_default();
         let is_same = u8::from(self.len == len);
         self.times = (self.times % STEADY + 1) * is_same;
-        self.expected = len | u8::from(self.times == STEADY).wrapping_sub(1);
+        let is_steady = self.times == STEADY && !(self.is_kept && usize::from(len) >= sweep::RUN_DIGITS);
+        self.expected = len | u8::from(is_steady).wrapping_sub(1);
         self.len = len;
     }
 
@@ -177,6 +179,12 @@ impl Gaps {
     #[inline]
     fn at_mut(&mut self, place: usize) -> &mut Gap {
         &mut self.all[place % GAPS_MAX]
+    }
+
+    /// The gap that came behind one.
+    #[inline]
+    fn after(&self, place: usize) -> usize {
+        usize::from(self.all[place % GAPS_MAX].after)
     }
 
     /// The gap that `text` begins with, by its name, if it may be passed over there; it stands behind the last
@@ -296,17 +304,19 @@ impl Guesses {
             return at;
         }
         let gaps = &mut self.gaps;
-        let (mut last, mut next) = (self.last, self.next);
+        let begun = at;
+        // The gap taken last, and the one to look for.
+        let (mut last, mut place) = (self.last, self.next);
         let mut seen = self.seen ^ if at == first { BEHIND_FIRST } else { AT_FIRST };
         let mut noted = 0;
-        while let Some(text) = bytes.get(at..).and_then(<[u8]>::first_chunk::<AHEAD_BYTES>) {
+        while let Some(text) = bytes.get(at..at + AHEAD_BYTES).and_then(<[u8]>::first_chunk::<AHEAD_BYTES>) {
             let (head, _) = text.as_chunks();
-            let mut place = next;
             let mut gap = gaps.at_mut(place);
             if !gap.is_open(&head[0], seen) {
                 place = usize::from(gap.after);
                 gap = gaps.at_mut(place);
                 if !gap.is_open(&head[0], seen) {
+                    let next = if at == begun { self.next } else { gaps.after(last) };
                     place = gaps.look_up(&head[0], (last, next), seen);
                     gap = gaps.at_mut(place);
                     if gap.extent == 0 {
@@ -320,15 +330,15 @@ impl Guesses {
             // ends there is found out at the same time.
             let expected = usize::from(gap.expected);
             let stop = lanes::text_stops(value).trailing_zeros() as usize;
-            if gap.is_kept && sweep::short_may_hold(value, stop) || value.get(stop) != Some(&b'"') {
-                break;
-            }
-            let len = if stop == expected {
+            let len = if stop == expected && value[stop % GAP_BYTES] == b'"' {
                 #[cfg(test)]
                 FORESEEN.set(FORESEEN.get() + 1);
                 expected
             } else {
-                gap.note_len(u8::try_from(stop).unwrap_or_default());
+                if value.get(stop) != Some(&b'"') || gap.is_kept && sweep::short_may_hold(value, stop) {
+                    break;
+                }
+                gap.note_len(stop);
                 stop
             };
             let end = at + value_at + len + 1;
@@ -342,11 +352,15 @@ impl Guesses {
             }
             at = end;
             seen ^= gap.turned;
-            (last, next) = (place, usize::from(gap.after));
+            last = place;
+            place = usize::from(gap.after);
             #[cfg(test)]
             RECOGNISED.set(RECOGNISED.get() + 1);
         }
-        (self.last, self.next, self.seen) = (last, next, seen | ANYWHERE);
+        if at > begun {
+            (self.last, self.next) = (last, gaps.after(last));
+        }
+        self.seen = seen | ANYWHERE;
         self.noted_len = noted;
         at
     }
@@ -569,6 +583,20 @@ mod tests {
             assert_eq!(found.verdict.err().map(|error| error.code()), Some(code), "{name}");
             let shown = among(SHOWN, "").split_once(",,").map(|(shown, _)| shown.to_owned());
             assert_eq!(Some(found.output), shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_long_number_where_texts_of_its_length_stood_is_found() {
+        for known in ["SITI CONTOH ABCD", "SITI CONTOH BINTI CONTOH AB"] {
+            let number = &"9901014512900003 9901014512900003"[..known.len()];
+            let record = |name: &str| format!(r#"{{"kode":"9901","nama":"{name}"}}"#);
+            let body = among(&record(known), &record(number));
+            let found =
+                run_all_cuts(&standard(array()), Coding::Identity, Limits::default(), body.as_bytes());
+            let covered: String = number.chars().map(|sign| if sign == ' ' { sign } else { '*' }).collect();
+            let shown = if number.len() == 16 { covered } else { "**************** **********".to_owned() };
+            assert_eq!(found.output, among(&record(known), &record(&shown)));
         }
     }
 
