@@ -5,7 +5,9 @@
 //! signature, synced for all who wait. Rounds are interleaved and a figure is the median of its rounds; times are on
 //! the wall, since the disk is what is waited for. `--seconds N` and `--rounds N` take more than one second and five rounds.
 //!
-//! `--whole N` makes a ledger of about N entries instead, verifies it and fetches receipts from it.
+//! `--whole N` makes a ledger of about N entries instead, verifies it and fetches receipts from it. With `--keep DIR` it is
+//! made in that folder and stays there, and the next run goes on with what is there: where nothing is missing, the memory
+//! measured is that of verifying alone.
 //!
 //! Everything is written below `target/`, or below the folder that `--dir` names: a file system in memory would say
 //! nothing of syncing.
@@ -28,6 +30,7 @@ struct Options {
     seconds: Duration,
     rounds: usize,
     whole: Option<u64>,
+    keep: Option<PathBuf>,
     folder: PathBuf,
 }
 
@@ -44,6 +47,7 @@ impl Options {
             seconds: Duration::from_secs(number("--seconds").unwrap_or(1)),
             rounds: usize::try_from(number("--rounds").unwrap_or(5)).expect("few rounds"),
             whole: number("--whole"),
+            keep: value("--keep").map(PathBuf::from),
             folder: value("--dir")
                 .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from),
         }
@@ -56,7 +60,7 @@ fn main() {
     let mut say = |text: &str| writeln!(out, "{text}").expect("standard output takes all");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     if let Some(entries) = options.whole {
-        say(&whole::run(&runtime, &options.folder, entries));
+        say(&whole::run(&runtime, &options.folder, options.keep.as_deref(), entries));
         return;
     }
     let (mut alone, mut many, mut singly, mut plain) = (vec![], vec![vec![]; 2], vec![], vec![vec![]; 2]);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use salinan::domain::{Dataset, Determination, Digest, Level, Party, ReleaseId, Stage, SystemClock};
@@ -30,8 +31,10 @@ pub fn reopen(directory: &Path) -> Ledger {
     let random = Arc::new(SystemRandom::new());
     let digest = Digest::of(b"bench");
     let start = ReplicaStart { build: "bench".to_owned(), config_digest: digest, policy_digest: digest };
-    Ledger::open(LedgerOptions::new(directory, signer), start, Arc::new(SystemClock), random)
-        .expect("it opens")
+    // How long the disk takes is measured here, and nobody is refused for it.
+    let append_deadline = Duration::from_mins(10);
+    let options = LedgerOptions { append_deadline, ..LedgerOptions::new(directory, signer) };
+    Ledger::open(options, start, Arc::new(SystemClock), random).expect("it opens")
 }
 
 /// Hands over an empty copy, which can then be acknowledged as often as one likes.

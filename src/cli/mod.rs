@@ -6,6 +6,7 @@ mod demo;
 mod log;
 mod policy;
 mod print;
+mod progress;
 mod receipt;
 mod serve;
 mod token;

@@ -27,6 +27,13 @@ pub fn certificate(
     Ok((chain, key))
 }
 
+/// Reads the secret that `log verify` seals what it saves with.
+pub fn seal(path: &Path) -> Result<crate::ledger::verify::Seal, String> {
+    let bytes = pem::secret(path)
+        .map_err(|unfit| format!("{}; make one of your own with `openssl rand -hex 32`", unfit.what))?;
+    Ok(crate::ledger::verify::Seal::new(&bytes))
+}
+
 /// Reads the secret that `[ledger] master_key` names, for those who trace copies by it.
 pub fn master_key(path: &Path) -> Result<crate::release::MasterKey, String> {
     let bytes = pem::secret(path).map_err(|unfit| format!("{}; {}", unfit.what, unfit.help))?;

@@ -13,6 +13,7 @@ use super::keys::Keys;
 use super::notice::Rotation;
 use super::stamper::Stamper;
 use super::tree::{TILE_WIDTH, Tree, leaf_hash};
+use super::verify::had;
 use crate::store::{Batch, Filter, Head, NewEntry, Reader, Store, StoreError};
 
 /// Ends of elections read at a time.
@@ -35,7 +36,7 @@ impl Book {
     /// append is taken, and held until the next commit: what is read until then belongs to this head.
     pub(super) fn open(store: Box<dyn Store>, signer: &Signer, anchor: &str) -> Result<Self, LedgerError> {
         let mut book = Self::open_unanchored(store, signer)?;
-        check_anchor(&mut *book.store, book.tree.size(), anchor, &book.keys)?;
+        check_anchor(&mut *book.store, book.tree.size(), anchor, &book.keys, None)?;
         Ok(book)
     }
 
@@ -238,14 +239,11 @@ pub(super) fn check_anchor(
     size: u64,
     anchor: &str,
     keys: &Keys,
+    base: Option<&Checkpoint>,
 ) -> Result<(), LedgerError> {
     let anchored = keys.open(anchor).map_err(LedgerError::Anchor)?;
     if anchored.size > size {
         return Err(LedgerError::RolledBack { anchored: anchored.size, size });
     }
-    let tree = Tree::from_tiles(anchored.size, |level, index| store.tile(level, index))?;
-    match tree {
-        Some(tree) if tree.root() == anchored.root => Ok(()),
-        _ => Err(LedgerError::Forked { size: anchored.size }),
-    }
+    if had(store, &anchored, base)? { Ok(()) } else { Err(LedgerError::Forked { size: anchored.size }) }
 }

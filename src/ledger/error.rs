@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
 use super::leaf::EntryError;
+use super::verify::ResumeError;
 use crate::store::StoreError;
 
 /// Cloned to everyone whose entry was in the batch that failed.
@@ -64,6 +65,12 @@ pub enum LedgerError {
     LossMisstated { anchored: u64, stated: u64 },
     #[error("the ledger's anchor is wrong")]
     Anchor(#[source] CheckpointError),
+    #[error("what an earlier verification left cannot be used")]
+    Resume(#[from] ResumeError),
+    #[error("what an earlier verification left is of another ledger")]
+    OtherLedger,
+    #[error("could not write {}", path.display())]
+    Save { path: PathBuf, source: Arc<io::Error> },
 }
 
 impl LedgerError {
@@ -92,7 +99,10 @@ impl LedgerError {
             | Self::KeyReplaced
             | Self::NothingLost { .. }
             | Self::LossMisstated { .. }
-            | Self::Anchor(_) => "ledger_unavailable",
+            | Self::Anchor(_)
+            | Self::Resume(_)
+            | Self::OtherLedger
+            | Self::Save { .. } => "ledger_unavailable",
         }
     }
 

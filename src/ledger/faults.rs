@@ -1,5 +1,6 @@
 //! What the ledger does when its store fails. Tests only.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::tests::{all, clock, intent, kinds, new_ledger, random, start};
 use super::*;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, Filter, Head, Replica, Store, StoredEntry};
+use crate::store::{Batch, Filter, Head, Inspected, Listed, Replica, Store, StoredEntry};
 
 /// What a store does wrong when asked for a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +38,8 @@ impl crate::store::Reader for FaultyStore {
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.inner.open_releases()
     }
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
-        self.inner.is_intact()
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
+        self.inner.inspect(range, empty)
     }
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
         self.inner.find(filter, from, count)

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
 use super::notice::Rotation;
-use crate::store::{Filter, Reader};
+use crate::store::{Filter, Reader, StoreError};
 
 /// Handovers read at a time.
 const PAGE: u64 = 64;
@@ -25,15 +25,20 @@ impl Keys {
 
     /// All keys that the entries of a store name.
     pub(super) fn read(store: &mut (impl Reader + ?Sized)) -> Result<Self, LedgerError> {
-        let first = store.entries(0, 1)?.pop().filter(|entry| entry.index == 0);
-        let first = first.and_then(|entry| Entry::read(&entry.leaf).ok());
-        let Some((_, Entry::Genesis(genesis))) = first else {
-            return Err(LedgerError::EntryChanged { index: 0 });
-        };
-        let vkey = genesis.vkeys.first().and_then(|vkey| vkey.parse().ok());
-        let mut keys = Self::of(vkey.ok_or(LedgerError::EntryChanged { index: 0 })?);
+        let mut keys = Self::genesis(store)?.ok_or(LedgerError::EntryChanged { index: 0 })?;
         keys.learn(store, 1)?;
         Ok(keys)
+    }
+
+    /// The first one alone; `None`: there is no `log.genesis` that names it.
+    pub(super) fn genesis(store: &mut (impl Reader + ?Sized)) -> Result<Option<Self>, StoreError> {
+        let first = store.entries(0, 1)?.pop().filter(|entry| entry.index == 0);
+        Ok(match first.and_then(|entry| Entry::read(&entry.leaf).ok()) {
+            Some((_, Entry::Genesis(genesis))) => {
+                genesis.vkeys.first().and_then(|vkey| vkey.parse().ok()).map(Self::of)
+            }
+            _ => None,
+        })
     }
 
     /// Takes the keys of entries from index `from` on.
@@ -65,6 +70,22 @@ impl Keys {
         let successor = successor.filter(|new| self.iter().all(|known| known != new));
         self.0.extend(successor.clone().map(|new| (index + 1, new)));
         successor.is_some()
+    }
+
+    /// Each as others know it, with the smallest size that it signs.
+    pub(super) fn to_list(&self) -> Vec<(u64, String)> {
+        self.0.iter().map(|(from, verifier)| (*from, verifier.to_string())).collect()
+    }
+
+    /// What [`Keys::to_list`] gave; `None`: there is no key, or one that is none.
+    pub(super) fn from_list(list: &[(u64, String)]) -> Option<Self> {
+        let read = |(from, vkey): &(u64, String)| Some((*from, vkey.parse().ok()?));
+        list.iter().map(read).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty()).map(Self)
+    }
+
+    /// The key of `log.genesis`.
+    pub(super) fn first(&self) -> Option<&Verifier> {
+        self.iter().next()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Verifier> {

@@ -1,6 +1,9 @@
 //! Proofs over the tree: that an entry is in it, and that one tree grew out of another (RFC 9162, sections 2.1.3 and
 //! 2.1.4). Made from stored tiles; checked by the loops of the RFC, step by step.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use crate::store::{Reader, StoreError};
 
 use super::checkpoint::Checkpoint;
@@ -10,9 +13,30 @@ use super::tree::{Hash, TILE_WIDTH, node_hash};
 pub const PATH_HASHES_MAX: usize = 63;
 const TILE_HEIGHT: u32 = 8;
 
+/// The tiles of one state, each read once: steps of a path lie in few of them, and so do paths of entries that are near to
+/// one another.
+pub(super) struct Tiles<'a, R: ?Sized> {
+    reader: &'a mut R,
+    read: BTreeMap<(u8, u64), Vec<u8>>,
+}
+
+impl<'a, R: Reader + ?Sized> Tiles<'a, R> {
+    pub(super) fn of(reader: &'a mut R) -> Self {
+        Self { reader, read: BTreeMap::new() }
+    }
+
+    fn hashes(&mut self, level: u8, tile: u64) -> Result<&[Hash], StoreError> {
+        let hashes = match self.read.entry((level, tile)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(self.reader.tile(level, tile)?.unwrap_or_default()),
+        };
+        Ok(hashes.as_chunks().0)
+    }
+}
+
 /// The audit path for leaf `index` of the tree of `size` leaves, leaf side first.
 pub(super) fn inclusion(
-    reader: &mut (impl Reader + ?Sized),
+    tiles: &mut Tiles<'_, impl Reader + ?Sized>,
     index: u64,
     size: u64,
 ) -> Result<Vec<Hash>, StoreError> {
@@ -21,10 +45,10 @@ pub(super) fn inclusion(
     while high - low > 1 {
         let middle = low + left_width(high - low);
         if index < middle {
-            path.push(root_of(reader, middle, high)?);
+            path.push(root_of(tiles, middle, high)?);
             high = middle;
         } else {
-            path.push(root_of(reader, low, middle)?);
+            path.push(root_of(tiles, low, middle)?);
             low = middle;
         }
     }
@@ -35,7 +59,7 @@ pub(super) fn inclusion(
 /// The proof that the tree of `new` leaves begins with that of `old` leaves. Empty where `old` is 0 or `new`: then
 /// there is nothing to prove.
 pub(super) fn consistency(
-    reader: &mut (impl Reader + ?Sized),
+    tiles: &mut Tiles<'_, impl Reader + ?Sized>,
     old: u64,
     new: u64,
 ) -> Result<Vec<Hash>, StoreError> {
@@ -47,15 +71,15 @@ pub(super) fn consistency(
     while old != high {
         let middle = low + left_width(high - low);
         if old <= middle {
-            path.push(root_of(reader, middle, high)?);
+            path.push(root_of(tiles, middle, high)?);
             high = middle;
         } else {
-            path.push(root_of(reader, low, middle)?);
+            path.push(root_of(tiles, low, middle)?);
             low = middle;
         }
     }
     if low > 0 {
-        path.push(root_of(reader, low, high)?);
+        path.push(root_of(tiles, low, high)?);
     }
     path.reverse();
     Ok(path)
@@ -67,24 +91,27 @@ fn left_width(width: u64) -> u64 {
 }
 
 /// The root over the leaves from `low` to before `high`, as RFC 6962 cuts them.
-fn root_of(reader: &mut (impl Reader + ?Sized), low: u64, high: u64) -> Result<Hash, StoreError> {
+fn root_of(tiles: &mut Tiles<'_, impl Reader + ?Sized>, low: u64, high: u64) -> Result<Hash, StoreError> {
     let width = high - low;
     if width.is_power_of_two() {
-        return perfect_root(reader, low, width.ilog2());
+        return perfect_root(tiles, low, width.ilog2());
     }
     let middle = low + left_width(width);
-    Ok(node_hash(&root_of(reader, low, middle)?, &root_of(reader, middle, high)?))
+    Ok(node_hash(&root_of(tiles, low, middle)?, &root_of(tiles, middle, high)?))
 }
 
 /// The root of the perfect subtree of `height` that begins at leaf `low`, from one tile.
-fn perfect_root(reader: &mut (impl Reader + ?Sized), low: u64, height: u32) -> Result<Hash, StoreError> {
+fn perfect_root(
+    tiles: &mut Tiles<'_, impl Reader + ?Sized>,
+    low: u64,
+    height: u32,
+) -> Result<Hash, StoreError> {
     let level = u8::try_from(height / TILE_HEIGHT).map_err(|_| StoreError::Number)?;
     let first = low >> (TILE_HEIGHT * u32::from(level));
     let (tile, offset) = (first / TILE_WIDTH, first % TILE_WIDTH);
     let offset = usize::try_from(offset).map_err(|_| StoreError::Number)?;
-    let hashes = reader.tile(level, tile)?.unwrap_or_default();
     let count = 1 << (height % TILE_HEIGHT);
-    let mut row = hashes.as_chunks::<32>().0.get(offset..offset + count).ok_or(StoreError::Format)?.to_vec();
+    let mut row = tiles.hashes(level, tile)?.get(offset..offset + count).ok_or(StoreError::Format)?.to_vec();
     while row.len() > 1 {
         row = row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect();
     }
@@ -165,15 +192,16 @@ pub fn is_consistent(old: &Checkpoint, new: &Checkpoint, path: &[Hash]) -> bool 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
+    use std::ops::Range;
 
     use super::*;
     use crate::ledger::tree::{Tree, leaf_hash};
-    use crate::store::{Filter, Head, StoredEntry};
+    use crate::store::{Filter, Head, Inspected, Listed, StoredEntry};
 
     /// A reader that has tiles and nothing else.
-    struct Tiles(HashMap<(u8, u64), Vec<u8>>);
+    struct Kept(HashMap<(u8, u64), Vec<u8>>);
 
-    impl Reader for Tiles {
+    impl Reader for Kept {
         fn head(&mut self) -> Result<Head, StoreError> {
             Err(StoreError::Format)
         }
@@ -183,7 +211,7 @@ mod tests {
         fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(self.0.get(&(level, index)).cloned())
         }
-        fn is_intact(&mut self) -> Result<bool, StoreError> {
+        fn inspect(&mut self, _: Range<u64>, _: Listed) -> Result<Inspected, StoreError> {
             Err(StoreError::Format)
         }
         fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
@@ -197,8 +225,8 @@ mod tests {
     const SIZES: [u64; 14] = [1, 2, 3, 6, 7, 8, 9, 255, 256, 257, 511, 512, 513, 600];
 
     /// The tiles of 600 leaves, the hash of each leaf, and the tree at each of the sizes.
-    fn grown() -> (Tiles, Vec<Hash>, Vec<Checkpoint>) {
-        let (mut tree, mut tiles, mut heads) = (Tree::default(), Tiles(HashMap::new()), Vec::new());
+    fn grown() -> (Kept, Vec<Hash>, Vec<Checkpoint>) {
+        let (mut tree, mut tiles, mut heads) = (Tree::default(), Kept(HashMap::new()), Vec::new());
         let leaves: Vec<Hash> = (0_u32..600).map(|n| leaf_hash(&n.to_be_bytes())).collect();
         for leaf in &leaves {
             let mut finished = Vec::new();
@@ -217,7 +245,7 @@ mod tests {
         let (mut tiles, leaves, heads) = grown();
         for Checkpoint { size, root } in heads {
             for (index, leaf) in (0..size).zip(&leaves) {
-                let path = inclusion(&mut tiles, index, size).unwrap();
+                let path = inclusion(&mut Tiles::of(&mut tiles), index, size).unwrap();
                 assert!(is_included(index, size, leaf, &path, &root), "leaf {index} of {size}");
                 let other = leaf_hash(b"another");
                 assert!(!is_included(index, size, &other, &path, &root), "forged leaf {index} of {size}");
@@ -232,7 +260,7 @@ mod tests {
         for old in &heads {
             for new in &heads {
                 let name = format!("{} to {}", old.size, new.size);
-                let path = consistency(&mut tiles, old.size, new.size).unwrap();
+                let path = consistency(&mut Tiles::of(&mut tiles), old.size, new.size).unwrap();
                 assert_eq!(is_consistent(old, new, &path), old.size <= new.size, "{name}");
                 if old.size > new.size {
                     continue;

@@ -13,9 +13,10 @@ use super::error::LedgerError;
 use super::export::{self, TileName};
 use super::key::Verifier;
 use super::notice::AuditRead;
+use super::proof::{self, Tiles};
 use super::receipt::{self, Receipt};
 use super::tree::{Hash, Tree};
-use super::{Ledger, anchor, proof};
+use super::{Ledger, anchor};
 use crate::domain::ReleaseId;
 use crate::store::{Place, Reader};
 
@@ -91,7 +92,7 @@ impl Ledger {
 
     /// The proof that the tree of `new` entries grew out of that of `old`.
     pub async fn growth(&self, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
-        self.read(move |reader| Ok(proof::consistency(reader, old, new)?)).await
+        self.read(move |reader| Ok(proof::consistency(&mut Tiles::of(reader), old, new)?)).await
     }
 
     /// Records that somebody read the record; durable when it returns, with the entry's index.

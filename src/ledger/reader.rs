@@ -5,19 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checkpoint::Checkpoint;
 use super::entry::Entry;
 use super::error::LedgerError;
 use super::key::Verifier;
 use super::keys::Keys;
 use super::leaf::Stamp;
-use super::tree::{Hash, Tree};
-use super::verify::{self, Verdict};
+use super::verify::{self, Verdict, Verification};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};
 use crate::store::{Filter, Place, Reader, StoredEntry};
 
 /// One state of the ledger: what is appended after opening is not seen.
 pub struct LedgerReader {
+    place: Place,
     store: Box<dyn Reader + Send>,
     /// Where the anchor is if nobody says otherwise.
     anchor: Option<PathBuf>,
@@ -62,7 +63,7 @@ impl LedgerReader {
             return Err(LedgerError::Missing { place: store.to_string() });
         }
         let anchor = directory.map(|directory| directory.join(ANCHOR_FILE));
-        Ok(Self { store: store.reader()?, anchor })
+        Ok(Self { place: store.clone(), store: store.reader()?, anchor })
     }
 
     /// The keys that have signed this ledger, the first one first.
@@ -112,40 +113,34 @@ impl LedgerReader {
         found.as_ref().map(Record::read).transpose()
     }
 
-    /// Checks every entry, hash and signature. Without a verifier the key is the one the ledger itself names:
-    /// then a ledger written anew from the start is not noticed. Without an anchor's path the one in the
-    /// ledger's directory is used, if there is one.
+    /// Checks every entry, hash and signature, by the key given and the anchor at this path; see [`Verification`].
     pub fn verify(
         &mut self,
         verifier: Option<&Verifier>,
         anchor: Option<&Path>,
     ) -> Result<Verdict, LedgerError> {
-        self.verify_with(verifier, anchor, &mut |_, _| {})
+        self.verify_by(Verification { verifier, anchor, ..Verification::default() })
     }
 
-    /// As [`LedgerReader::verify`], and tells now and then how many entries of how many were checked.
-    pub fn verify_with(
-        &mut self,
-        verifier: Option<&Verifier>,
-        anchor: Option<&Path>,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<Verdict, LedgerError> {
-        let path = anchor.or(self.anchor.as_deref());
+    /// As [`LedgerReader::verify`], with a word on how far it is, or from where an earlier run was.
+    pub fn verify_by(&mut self, terms: Verification<'_>) -> Result<Verdict, LedgerError> {
+        let path = terms.anchor.or(self.anchor.as_deref());
         let anchor = match path.map(|path| (path, fs::read_to_string(path))) {
             None => None,
             Some((_, Ok(text))) => Some(text),
-            Some((_, Err(error))) if error.kind() == io::ErrorKind::NotFound && anchor.is_none() => None,
+            Some((_, Err(error))) if error.kind() == io::ErrorKind::NotFound && terms.anchor.is_none() => {
+                None
+            }
             Some((path, Err(error))) => {
                 return Err(LedgerError::File { path: path.to_owned(), source: Arc::new(error) });
             }
         };
-        verify::verify(&mut self.store, verifier, anchor.as_deref(), progress)
+        verify::verify(&mut self.store, &self.place, anchor.as_deref(), terms)
     }
 
-    /// The root that the ledger had at a size; `None`: it is not that large.
-    pub fn root_at(&mut self, size: u64) -> Result<Option<Hash>, LedgerError> {
-        let tree = Tree::from_tiles(size, |level, index| self.store.tile(level, index))?;
-        Ok(tree.map(|tree| tree.root()))
+    /// Whether the ledger was in this state, which it had before it grew to `base` or after.
+    pub fn had(&mut self, then: &Checkpoint, base: Option<&Checkpoint>) -> Result<bool, LedgerError> {
+        Ok(verify::had(&mut self.store, then, base)?)
     }
 
     /// Writes the ledger as the files of C2SP `tlog-tiles` into a new directory.

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::checkpoint::Checkpoint;
 use super::entry::Entry;
-use super::proof;
+use super::proof::{self, Tiles};
 use super::tree::Hash;
 use crate::domain::ReleaseId;
 use crate::store::{Filter, Reader, StoreError, StoredEntry};
@@ -112,10 +112,11 @@ pub(super) fn of(
         _ => None,
     });
     let vkey = later.unwrap_or_else(|| vkey.to_owned());
+    let mut tiles = Tiles::of(reader);
     let mut prove = |entries: Vec<StoredEntry>| -> Result<Vec<Proven>, StoreError> {
         // What came after the head that was read is not under its checkpoint.
         let covered = entries.into_iter().filter(|entry| entry.index < size);
-        covered.map(|entry| Proven::of(entry, reader, size, &checkpoint)).collect()
+        covered.map(|entry| Proven::of(entry, &mut tiles, size, &checkpoint)).collect()
     };
     let (entries, handovers) = (prove(found)?, prove(handovers)?);
     let format = FORMAT.to_owned();
@@ -125,11 +126,11 @@ pub(super) fn of(
 impl Proven {
     fn of(
         entry: StoredEntry,
-        reader: &mut (impl Reader + ?Sized),
+        tiles: &mut Tiles<'_, impl Reader + ?Sized>,
         size: u64,
         checkpoint: &str,
     ) -> Result<Self, StoreError> {
-        let path = proof::inclusion(reader, entry.index, size)?;
+        let path = proof::inclusion(tiles, entry.index, size)?;
         let proof = Proof { index: entry.index, path, checkpoint: checkpoint.to_owned() }.write();
         let leaf = String::from_utf8(entry.leaf).map_err(|_| StoreError::Format)?;
         Ok(Self { index: entry.index, leaf, proof })

@@ -92,7 +92,19 @@ fn a_batch_is_seen_whole_by_others_and_not_by_those_who_read_already(place: &Pla
     assert_eq!((late.open_releases().unwrap(), late.tile(1, 0).unwrap()), (vec![], None), "{place}");
     let leaves: Vec<_> = late.entries(1, 2).unwrap().into_iter().map(|e| (e.index, e.leaf)).collect();
     assert_eq!(leaves, [(1, b"b".to_vec()), (2, b"c".to_vec())], "{place}");
-    assert!(late.is_intact().unwrap(), "{place}");
+    let mut listed = Listed::default();
+    for entry in late.entries(0, 9).unwrap() {
+        listed.add(entry.index, &entry.borrowed().card);
+    }
+    // A later state than the one that was read: of what came since, nothing is listed.
+    for until in [3, 2] {
+        match (late.inspect(0..until, listed.emptied()).unwrap(), until) {
+            (Inspected::Whole, _) => {}
+            (Inspected::Lists(found), 3) => assert!(found.is(&listed), "{place}"),
+            (Inspected::Lists(found), _) => assert!(!found.is(&listed), "{place}"),
+            (Inspected::Damaged, _) => panic!("{place}"),
+        }
+    }
     assert_eq!(store.begin().unwrap(), head(3), "{place}");
     store.abandon().unwrap();
 }

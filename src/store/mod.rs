@@ -7,11 +7,14 @@
 
 #[cfg(test)]
 pub(crate) mod contract;
+mod listed;
+mod page;
 mod place;
 pub mod postgres;
 pub mod sqlite;
 
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +22,8 @@ use rusqlite::ErrorCode;
 use thiserror::Error;
 use tokio_postgres::error::SqlState;
 
+pub use listed::{Inspected, Listed};
+pub use page::{Page, PageCard, PageEntry};
 pub use place::Place;
 
 /// Why the store could not do what was asked. After any of these the connection is not to be used again:
@@ -202,19 +207,6 @@ pub struct StoredCard {
     pub code: Option<String>,
 }
 
-impl StoredCard {
-    /// Whether this is the card that the entry's own bytes give.
-    pub fn is_of(&self, card: &Card) -> bool {
-        self.kind == card.kind
-            && self.ts_ms == card.ts_ms
-            && self.release == card.release
-            && self.party == card.party
-            && self.wilayah == card.wilayah
-            && self.outcome.as_deref() == card.outcome
-            && self.code == card.code
-    }
-}
-
 /// A tile of hashes: rewritten while it fills, never again once it holds 256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
@@ -255,14 +247,21 @@ pub trait Reader {
     /// Up to `count` entries from index `from` on, in order. A missing index leaves a gap.
     fn entries(&mut self, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
 
+    /// The same, added to a page.
+    fn read(&mut self, from: u64, count: u64, page: &mut Page) -> Result<(), StoreError> {
+        self.entries(from, count)?.iter().for_each(|entry| page.push(&entry.borrowed()));
+        Ok(())
+    }
+
     /// The hashes of a tile, as many as there are.
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The releases opened and not closed, with the index of the entry that opened each, by index.
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
-    /// Whether the store's own structures agree, so that searching finds all there is. Reads everything.
-    fn is_intact(&mut self) -> Result<bool, StoreError>;
+    /// Whether the store's own structures agree, so that searching finds all there is. Reads everything. What the
+    /// indexes list of the entries in `range` is left to whoever reads these anyway; `empty` is theirs, emptied.
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError>;
 
     /// Up to `count` entries that match, from index `from` on, in order.
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError>;
@@ -278,6 +277,10 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
         (**self).entries(from, count)
     }
 
+    fn read(&mut self, from: u64, count: u64, page: &mut Page) -> Result<(), StoreError> {
+        (**self).read(from, count, page)
+    }
+
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).tile(level, index)
     }
@@ -286,8 +289,8 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
         (**self).open_releases()
     }
 
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
-        (**self).is_intact()
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
+        (**self).inspect(range, empty)
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {

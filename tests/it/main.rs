@@ -22,4 +22,5 @@ mod sizes;
 mod source;
 mod support;
 mod tiles;
+mod verify;
 mod witness;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use super::{Place, open, unreadable};
 use crate::cli::print::{Answer, Failure, Outcome};
-use crate::ledger::verify::Verdict;
+use crate::cli::progress::Bar;
+use crate::ledger::verify::{Verdict, Verification};
 use crate::ledger::{ANCHOR_FILE, DATABASE_FILE, LedgerReader, Verifier, anchor};
 use crate::store;
 use crate::store::sqlite::SqliteReader;
@@ -56,7 +57,14 @@ pub fn run(args: &Backup) -> Outcome {
 
     let mut reader = LedgerReader::open_at(&store::Place::File(unfinished.clone()), None)
         .map_err(|error| unreadable(&args.place, error))?;
-    let verdict = reader.verify(args.vkey.as_ref(), anchor.exists().then_some(&*anchor));
+    let mut bar = Bar::of_entries(true);
+    let verdict = reader.verify_by(Verification {
+        verifier: args.vkey.as_ref(),
+        anchor: anchor.exists().then_some(&*anchor),
+        progress: Some(&mut |done, all| bar.set(done, all)),
+        ..Verification::default()
+    });
+    drop(bar);
     let report = match verdict.map_err(|error| unreadable(&args.place, error))? {
         Verdict::Sound(report) => report,
         Verdict::Flawed(flaw) => {

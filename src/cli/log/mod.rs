@@ -18,6 +18,7 @@ mod releases;
 mod row;
 mod sheet;
 mod trace;
+mod verify;
 mod when;
 mod witness;
 mod witnessed;
@@ -27,25 +28,16 @@ pub(super) use witnessed::load as load_policy;
 use std::fs::DirBuilder;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use clap::Subcommand;
-use serde_json::{Value, json};
-use witnessed::Witnessed;
 
 use self::place::Place;
-use super::print::{self, Answer, Failure, Outcome, OutputFormat};
+use super::print::{Answer, Failure, Outcome};
 use crate::domain::SystemClock;
 use crate::ledger::leaf::write_time;
-use crate::ledger::verify::{Flaw, Report, Verdict, Why};
-use crate::ledger::{
-    COSIGNED_FILE, DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Signer, Verifier,
-};
-
-/// Open releases that the table of `verify` names.
-const OPEN_SHOWN_MAX: usize = 20;
+use crate::ledger::{DATABASE_FILE, KEY_FILE, Ledger, LedgerError, LedgerReader, Signer};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -58,7 +50,7 @@ enum Command {
     /// Make a new ledger, and its signing key where there is none
     Init(Init),
     /// Check every entry, hash and signature; name the first that is wrong
-    Verify(Verify),
+    Verify(verify::Verify),
     /// Print one entry, or all entries of a release
     Show(records::Show),
     /// Find entries
@@ -109,30 +101,10 @@ struct Init {
     role: String,
 }
 
-#[derive(Debug, clap::Args)]
-struct Verify {
-    #[command(flatten)]
-    place: Place,
-    /// The key you know the ledger by; without it, the key the ledger itself names
-    #[arg(long)]
-    vkey: Option<String>,
-    /// A checkpoint kept elsewhere, which the ledger must have grown from; without it, the ledger's own anchor
-    #[arg(long, value_name = "FILE")]
-    anchor: Option<PathBuf>,
-    /// Ask also for a checkpoint of this ledger that enough witnesses signed, by a file of C2SP tlog-policy
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
-    /// The checkpoint that witnesses signed; without it, the one that the server keeps in the ledger's directory
-    #[arg(long, value_name = "FILE", requires = "policy")]
-    witnessed: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t)]
-    format: OutputFormat,
-}
-
 pub fn run(args: &Args) -> Outcome {
     match &args.command {
         Command::Init(args) => init(args),
-        Command::Verify(args) => verify(args),
+        Command::Verify(args) => verify::run(args),
         Command::Show(args) => records::show(args),
         Command::Query(args) => records::query(args),
         Command::Party(args) => releases::party(args),
@@ -203,125 +175,6 @@ fn init(args: &Init) -> Outcome {
         args.place
     )?;
     Ok(Answer::Yes)
-}
-
-fn verify(args: &Verify) -> Outcome {
-    let given = args.vkey.as_ref().map(|vkey| vkey.parse::<Verifier>()).transpose();
-    let given = given.map_err(|error| Failure::caused("could not read --vkey", error))?;
-    let policy = args.policy.as_deref().map(witnessed::load).transpose()?;
-    let verdict =
-        read(&args.place).and_then(|mut reader| reader.verify(given.as_ref(), args.anchor.as_deref()));
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(LedgerError::Store(error)) if error.is_damage() => {
-            Verdict::Flawed(Flaw { index: None, why: Why::Damaged })
-        }
-        Err(error) => return Err(unreadable(&args.place, error)),
-    };
-    match (verdict, args.format) {
-        (Verdict::Sound(report), format) => {
-            let look = |policy| {
-                let path = args
-                    .witnessed
-                    .clone()
-                    .unwrap_or_else(|| args.place.dir.clone().unwrap_or_default().join(COSIGNED_FILE));
-                let mut reader = open(&args.place)?;
-                Witnessed::look(policy, &path, &mut reader, report.size, &report.keys)
-                    .map_err(|error| unreadable(&args.place, error))
-            };
-            let witnessed = policy.as_ref().map(look).transpose()?;
-            match format {
-                OutputFormat::Table => print_report(&report, given.is_some(), witnessed.as_ref())?,
-                OutputFormat::Json => {
-                    let mut document = report_json(&report, given.is_some());
-                    if let Some(witnessed) = &witnessed {
-                        document["witnessed"] = witnessed.json();
-                    }
-                    writeln!(anstream::stdout(), "{document}")?;
-                }
-            }
-            Ok(if witnessed.is_none_or(|witnessed| witnessed.is_met()) { Answer::Yes } else { Answer::No })
-        }
-        (Verdict::Flawed(flaw), format) => {
-            print_flaw(&flaw, format)?;
-            Ok(Answer::No)
-        }
-    }
-}
-
-fn print_report(report: &Report, key_given: bool, witnessed: Option<&Witnessed>) -> Result<(), Failure> {
-    let mut out = anstream::stdout();
-    let mut table = print::table(&["the ledger is", "sound"]);
-    table.add_row(["entries", &report.size.to_string()]);
-    table.add_row(["root", &report.root.to_string()]);
-    table.add_row(["key", &vkeys(report).join("\n")]);
-    table.add_row(["key known by", if key_given { "--vkey" } else { "the ledger's own word" }]);
-    table.add_row(["anchor", if report.anchored { "agrees" } else { "not there" }]);
-    table.add_row(["first entry", &time(report.first_ms)]);
-    table.add_row(["last entry", &time(report.last_ms)]);
-    for (kind, count) in &report.kinds {
-        table.add_row([kind, &count.to_string()]);
-    }
-    table.add_row(["open releases", &report.open.len().to_string()]);
-    for (election, index) in &report.frozen {
-        table.add_row(["election is over", &format!("{election}, by entry {index}")]);
-    }
-    for (from, until) in &report.lost {
-        let range = format!("what was signed from {from} to {until}, as entry {from} says");
-        table.add_row(["lost", &range]);
-    }
-    if let Some(witnessed) = witnessed {
-        witnessed.add_to(&mut table);
-    }
-    writeln!(out, "{table}")?;
-    for (intent, release) in report.open.iter().take(OPEN_SHOWN_MAX) {
-        writeln!(out, "open: {release}, intent at {intent}")?;
-    }
-    if report.open.len() > OPEN_SHOWN_MAX {
-        writeln!(out, "and {} more", report.open.len() - OPEN_SHOWN_MAX)?;
-    }
-    if !key_given {
-        let mut talk = anstream::stderr();
-        writeln!(talk, "note: without --vkey a ledger written anew from the start is not noticed")?;
-    }
-    Ok(())
-}
-
-/// The keys that signed, the first one first.
-fn vkeys(report: &Report) -> Vec<String> {
-    report.keys.iter().map(ToString::to_string).collect()
-}
-
-fn report_json(report: &Report, key_given: bool) -> Value {
-    let open: Vec<Value> =
-        report.open.iter().map(|(intent, release)| json!({"release": release, "intent": intent})).collect();
-    json!({
-        "sound": true,
-        "size": report.size,
-        "root": report.root,
-        "vkey": report.keys.current().map(ToString::to_string),
-        "vkeys": vkeys(report),
-        "vkey_given": key_given,
-        "anchored": report.anchored,
-        "first": time(report.first_ms),
-        "last": time(report.last_ms),
-        "types": report.kinds,
-        "open": open,
-        "frozen": report.frozen,
-        "lost": report.lost,
-    })
-}
-
-fn print_flaw(flaw: &Flaw, format: OutputFormat) -> Result<(), Failure> {
-    let mut out = anstream::stdout();
-    match (format, flaw.index) {
-        (OutputFormat::Json, index) => {
-            writeln!(out, "{}", json!({"sound": false, "index": index, "why": flaw.to_string()}))?;
-        }
-        (OutputFormat::Table, Some(index)) => writeln!(out, "not sound at entry {index}: {flaw}")?,
-        (OutputFormat::Table, None) => writeln!(out, "not sound: {flaw}")?,
-    }
-    Ok(())
 }
 
 /// The one way to a ledger that is only read.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::time;
 use crate::cli::print::Failure;
 use crate::ledger::checkpoint::Checkpoint;
-use crate::ledger::keys::Keys;
 use crate::ledger::quorum::{Quorum, TrustPolicy};
+use crate::ledger::verify::Report;
 use crate::ledger::{LedgerError, LedgerReader};
 
 /// What witnesses have to do with the ledger.
@@ -31,13 +31,12 @@ pub fn load(path: &Path) -> Result<TrustPolicy, Failure> {
 }
 
 impl Witnessed {
-    /// Holds the checkpoint in the file against the ledger that is sound, its keys and the policy.
+    /// Holds the checkpoint in the file against the ledger, which is sound, and the policy.
     pub fn look(
         policy: &TrustPolicy,
         path: &Path,
         reader: &mut LedgerReader,
-        size: u64,
-        keys: &Keys,
+        report: &Report,
     ) -> Result<Self, LedgerError> {
         let note = match fs::read_to_string(path) {
             Ok(note) => note,
@@ -51,17 +50,17 @@ impl Witnessed {
         let no = |why: &str| Ok(Self { found: Err(why.to_owned()) });
         // By the policy's own word for the ledger where it has one, and else by the key that was verified with.
         let opened = if policy.logs().is_empty() {
-            keys.open(&note).ok()
+            report.keys.open(&note).ok()
         } else {
             policy.logs().iter().find_map(|log| Checkpoint::open(&note, log).ok())
         };
         let Some(checkpoint) = opened else {
             return no("the witnessed checkpoint is not signed by the ledger's key");
         };
-        if checkpoint.size > size {
+        if checkpoint.size > report.size {
             return no("witnesses signed a larger ledger: this one was put back or cut off");
         }
-        if reader.root_at(checkpoint.size)? != Some(checkpoint.root) {
+        if !reader.had(&checkpoint, report.base.as_ref())? {
             return no("witnesses signed another history: this ledger was forked or written anew");
         }
         Ok(Self { found: Ok((checkpoint.size, policy.judge(&note))) })

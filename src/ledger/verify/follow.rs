@@ -8,16 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{Stop, Why};
 use crate::domain::{Digest, ReleaseId};
+use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Closed, Entry, Outcome};
 use crate::ledger::keys::Keys;
-use crate::ledger::tree::Tree;
-use crate::store::{Filter, Reader};
+use crate::ledger::proof::{self, Tiles};
+use crate::ledger::tree::{Tree, empty_root, leaf_hash};
+use crate::store::{Filter, Reader, StoreError};
 
 /// Accounts kept at hand, since most acknowledgements come soon; older ones are read again.
 pub(super) const ACCOUNTS_KEPT: usize = 4_096;
 
 /// A release without an end so far.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Open {
     pub(super) release: ReleaseId,
     /// What may have left at most, and what had left at least.
@@ -41,7 +44,7 @@ pub(super) struct Counted {
 
 /// What acknowledgements are held against.
 #[derive(Clone, Copy)]
-struct Account {
+pub(super) struct Account {
     intent: u64,
     /// None of a part.
     whole: Option<Counted>,
@@ -116,11 +119,11 @@ impl Step {
 pub(super) struct Story {
     pub(super) keys: Option<Keys>,
     pub(super) open: BTreeMap<u64, Open>,
-    open_ids: HashSet<ReleaseId>,
-    accounts: HashMap<ReleaseId, Account>,
-    accounts_in_order: VecDeque<ReleaseId>,
-    policy: Option<Digest>,
-    register: Option<Digest>,
+    pub(super) open_ids: HashSet<ReleaseId>,
+    pub(super) accounts: HashMap<ReleaseId, Account>,
+    pub(super) accounts_in_order: VecDeque<ReleaseId>,
+    pub(super) policy: Option<Digest>,
+    pub(super) register: Option<Digest>,
     /// Elections that are over, with the entry that said so.
     pub(super) frozen: BTreeMap<String, u64>,
     /// Where a part was lost: from this size up to that one.
@@ -128,7 +131,9 @@ pub(super) struct Story {
     pub(super) kinds: BTreeMap<String, u64>,
     pub(super) first_ms: Option<u64>,
     pub(super) last_ms: u64,
-    last_boot: String,
+    pub(super) last_boot: String,
+    /// What an earlier run verified. Of entries up to there nothing is believed but what this root proves.
+    pub(super) base: Option<Checkpoint>,
 }
 
 impl Story {
@@ -152,7 +157,7 @@ impl Story {
             }
             Step::Other(entry) => match &**entry {
                 Entry::Heartbeat(own) if self.keys.is_some() => {
-                    holds(tree, store, own.head_size, own.head_root)?
+                    self.holds(tree, store, own.head_size, own.head_root)?
                 }
                 entry => self.step(tree, entry),
             },
@@ -306,11 +311,33 @@ impl Story {
         let kind = Some("release.complete".to_owned());
         let filter = Filter { kind, release: Some(*release.as_bytes()), ..Filter::default() };
         let found = store.find(&filter, intent, 1)?;
-        let found = found.first().filter(|stored| stored.index < index);
-        Ok(found.and_then(|stored| match Entry::read(&stored.leaf) {
-            Ok((_, Entry::Complete(closed))) => Some(Account::of(&closed)),
+        let Some(stored) = found.first().filter(|stored| stored.index < index) else { return Ok(None) };
+        if let Some(base) = self.base.filter(|base| stored.index < base.size) {
+            let path = proof::inclusion(&mut Tiles::of(store), stored.index, base.size)?;
+            if !proof::is_included(stored.index, base.size, &leaf_hash(&stored.leaf), &path, &base.root) {
+                return Err(Stop::at(stored.index, Why::Hash));
+            }
+        }
+        Ok(match Entry::read(&stored.leaf) {
+            Ok((_, Entry::Complete(closed))) if closed.release == release => Some(Account::of(&closed)),
             _ => None,
-        }))
+        })
+    }
+
+    /// Whether the ledger had this root at this size.
+    pub(super) fn holds(
+        &self,
+        tree: &Tree,
+        store: &mut impl Reader,
+        size: u64,
+        root: Digest,
+    ) -> Result<Result<(), Why>, Stop> {
+        let is_held = match size {
+            size if size > tree.size() => false,
+            size if size == tree.size() => tree.root() == root.0,
+            size => had(store, &Checkpoint { size, root: root.0 }, self.base.as_ref())?,
+        };
+        Ok(if is_held { Ok(()) } else { Err(Why::Head) })
     }
 
     /// Of a release that was closed with an account before, and its word is held against that account.
@@ -330,12 +357,22 @@ impl Story {
     }
 }
 
-/// Whether the ledger had this root at this size.
-fn holds(tree: &Tree, store: &mut impl Reader, size: u64, root: Digest) -> Result<Result<(), Why>, Stop> {
-    let then = match size {
-        size if size > tree.size() => None,
-        size if size == tree.size() => Some(tree.root()),
-        size => Tree::from_tiles(size, |level, tile| store.tile(level, tile))?.map(|then| then.root()),
-    };
-    Ok(if then == Some(root.0) { Ok(()) } else { Err(Why::Head) })
+/// Whether the ledger was in this state. What lies before `base` is proven by it, since nobody looked at the tiles there
+/// again.
+pub(in crate::ledger) fn had(
+    store: &mut (impl Reader + ?Sized),
+    then: &Checkpoint,
+    base: Option<&Checkpoint>,
+) -> Result<bool, StoreError> {
+    match base {
+        Some(_) if then.size == 0 => Ok(then.root == empty_root()),
+        Some(base) if then.size < base.size => {
+            let path = proof::consistency(&mut Tiles::of(store), then.size, base.size)?;
+            Ok(proof::is_consistent(then, base, &path))
+        }
+        _ => {
+            let tree = Tree::from_tiles(then.size, |level, tile| store.tile(level, tile))?;
+            Ok(tree.is_some_and(|tree| tree.root() == then.root))
+        }
+    }
 }

@@ -1,147 +1,83 @@
 //! Checks a whole ledger: every entry, hash and tile, the head, its signature and the anchor.
 //!
 //! One pass in index order, so the first flaw found is the first there is. Memory holds the releases that are
-//! open at a time and one page of entries. Nothing the store says beside the leaves is believed: cards, tiles,
+//! open at a time and some pages of entries. Reading, checking entries by themselves, and the look at the store's own
+//! structures go on beside one another. Nothing the store says beside the leaves is believed: cards, tiles,
 //! head and the list of open releases are each held against what the leaves give. What entries say of one another is
 //! checked in `follow`.
 
 mod check;
 mod follow;
 mod quick;
+mod resume;
+#[cfg(test)]
+mod resumed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod told;
+mod verdict;
 
-use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use check::{Checked, Page, Words};
+use check::{Checker, Portion};
+pub(super) use follow::had;
 use follow::{Story, Told};
-use thiserror::Error;
+pub use resume::{ResumeError, Seal, Verified};
+pub use verdict::{Flaw, Report, Verdict, Verification, Why};
 
 use super::book::check_anchor;
-use super::checkpoint::{Checkpoint, CheckpointError};
+use super::checkpoint::Checkpoint;
 use super::error::LedgerError;
-use super::key::Verifier;
 use super::keys::Keys;
-use super::leaf::EntryError;
 use super::tree::{Hash, TILE_BYTES, TILE_WIDTH, Tree};
-use crate::domain::{Digest, ReleaseId};
-use crate::store::{Head, Reader, StoreError, Tile};
+use crate::domain::Digest;
+use crate::store::{Head, Inspected, Listed, Place, Reader, StoreError, Tile};
 
 /// Entries read at a time: whole tiles. And pages that are on their way.
 const PAGE: u64 = 4 * TILE_WIDTH;
 const PAGES_AHEAD: usize = 3;
-
-#[derive(Debug)]
-pub enum Verdict {
-    Sound(Box<Report>),
-    Flawed(Flaw),
-}
-
-/// What a sound ledger holds.
-#[derive(Debug)]
-pub struct Report {
-    pub size: u64,
-    pub root: Digest,
-    /// The first is the one that the ledger began with, the last the one that signs now.
-    pub keys: Keys,
-    /// Entries of each type.
-    pub kinds: BTreeMap<String, u64>,
-    /// Releases without an end, by the index of their intent.
-    pub open: BTreeMap<u64, ReleaseId>,
-    /// Elections that are over, with the index of the entry that said so.
-    pub frozen: BTreeMap<String, u64>,
-    /// Parts that an operator said are lost: each from the index of the entry that says so up to a size.
-    pub lost: Vec<(u64, u64)>,
-    pub first_ms: u64,
-    pub last_ms: u64,
-    /// Whether there was an anchor to hold the ledger against.
-    pub anchored: bool,
-}
-
-/// The first thing that is wrong. `index` is the entry it lies at, where it can be told.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{why}")]
-pub struct Flaw {
-    pub index: Option<u64>,
-    pub why: Why,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Why {
-    #[error("the entry is missing")]
-    Missing,
-    #[error("the entry lies beyond the end that was signed")]
-    Beyond,
-    #[error("the entry cannot be read: {0}")]
-    Entry(EntryError),
-    #[error("the entry is not what was appended: its hash differs from the one kept")]
-    Hash,
-    #[error("the hash kept of the entry is missing")]
-    NoHash,
-    #[error("the entry's index card does not say what the entry says")]
-    Card,
-    #[error("the ledger does not begin with log.genesis, begins twice, or is of another name than its key")]
-    Genesis,
-    #[error("the ledger belongs to another key than the one given")]
-    Key,
-    #[error("the entry opens a release that is open already")]
-    OpenedTwice,
-    #[error("the entry closes a release that is not open, or another intent than it says")]
-    NotOpen,
-    #[error("the entry says that more left than was granted, or grants less than before")]
-    Ceiling,
-    #[error("the entry says that the ledger before it was another")]
-    Head,
-    #[error("the entry hands the ledger over to another key without the word of both")]
-    Rotation,
-    #[error("the entry goes on after a loss without the signed checkpoint of what was lost")]
-    Continuation,
-    #[error("the entry changes policies or register that were not in force before it, or changes nothing")]
-    Change,
-    #[error("the entry opens a copy of an election that was over")]
-    Frozen,
-    #[error(
-        "the entry says that a recipient's word agrees with the account, or that it does not, and is wrong"
-    )]
-    Match,
-    #[error("the entry's list of polling stations does not give its number and digest of them")]
-    Coverage,
-    #[error("the entry says of an audit what is neither a word, a code nor a digest")]
-    Audit,
-    #[error("the hashes of level {level}, tile {tile}, are not those of the entries")]
-    Tile { level: u8, tile: u64 },
-    #[error("the root of the entries is not the one that was signed")]
-    Root,
-    #[error("{0}")]
-    Checkpoint(CheckpointError),
-    #[error("the list of open releases is not what the entries give")]
-    OpenList,
-    #[error("{0}")]
-    Anchor(String),
-    #[error("the database is damaged")]
-    Damaged,
-}
+/// How often it is told how far it is, so that it can be gone on from there.
+const KEEP_ENTRIES: u64 = 1 << 18;
 
 pub(super) fn verify(
     store: &mut impl Reader,
-    verifier: Option<&Verifier>,
+    place: &Place,
     anchor: Option<&str>,
-    progress: &mut dyn FnMut(u64, u64),
+    mut terms: Verification<'_>,
 ) -> Result<Verdict, LedgerError> {
     let mut pass = Pass::default();
-    let checked = pass.entries(store, progress).and_then(|(head, keys)| {
-        if verifier.is_some_and(|given| keys.iter().all(|known| known != given)) {
+    let looked = terms.from.as_ref().and_then(Verified::structures);
+    let is_whole = terms.from.is_none() || terms.structures;
+    let checked = pass.resume(store, terms.from.take()).and_then(|head| {
+        let listed = Listed::default();
+        // In a thread of its own, which may outlive this: nobody waits for it once a flaw is found.
+        let inspection = is_whole.then(|| {
+            let (place, range, empty) = (place.clone(), pass.tree.size()..head.size, listed.emptied());
+            thread::spawn(move || place.reader()?.inspect(range, empty))
+        });
+        let (keys, listed) = pass.entries(store, &head, listed, &mut terms)?;
+        if terms.verifier.is_some_and(|given| keys.iter().all(|known| known != given)) {
             return Err(Stop::at(0, Why::Key));
         }
-        pass.end(store, &head, &keys, anchor)?;
-        Ok(keys)
+        let is_intact = || match inspection.map(|thread| thread.join().unwrap_or_else(|it| resume_unwind(it)))
+        {
+            None => Ok(true),
+            Some(inspected) => Ok(match inspected? {
+                Inspected::Damaged => false,
+                Inspected::Whole => true,
+                Inspected::Lists(found) => found.is(&listed),
+            }),
+        };
+        pass.end(store, &head, &keys, is_intact, anchor)?;
+        let structures = if is_whole { Some(head.size) } else { looked };
+        pass.keep(&mut terms, structures)?;
+        Ok((keys, structures))
     });
     match checked {
-        Ok(keys) => Ok(Verdict::Sound(Box::new(Report {
+        Ok((keys, structures)) => Ok(Verdict::Sound(Box::new(Report {
             size: pass.tree.size(),
             root: Digest(pass.tree.root()),
             keys,
@@ -152,12 +88,15 @@ pub(super) fn verify(
             first_ms: pass.story.first_ms.unwrap_or_default(),
             last_ms: pass.story.last_ms,
             anchored: anchor.is_some(),
+            base: pass.story.base,
+            structures,
         }))),
         Err(Stop::Flaw(flaw)) => Ok(Verdict::Flawed(flaw)),
         Err(Stop::Store(error)) if error.is_damage() => {
             Ok(Verdict::Flawed(Flaw { index: pass.reading.then_some(pass.tree.size()), why: Why::Damaged }))
         }
         Err(Stop::Store(error)) => Err(error.into()),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
@@ -165,6 +104,7 @@ pub(super) fn verify(
 enum Stop {
     Flaw(Flaw),
     Store(StoreError),
+    Failed(LedgerError),
 }
 
 impl Stop {
@@ -188,32 +128,59 @@ struct Pass {
 }
 
 impl Pass {
+    /// Takes up what an earlier run verified, where there was one, and gives the head of the ledger.
+    fn resume(&mut self, store: &mut impl Reader, from: Option<Verified>) -> Result<Head, Stop> {
+        let head = store.head()?;
+        let Some(from) = from else { return Ok(head) };
+        let (base, story) = from.story().map_err(|error| Stop::Failed(LedgerError::Resume(error)))?;
+        let keys = Keys::genesis(store)?.ok_or_else(|| Stop::at(0, Why::Genesis))?;
+        if story.keys.as_ref().and_then(Keys::first) != keys.first() {
+            return Err(Stop::Failed(LedgerError::OtherLedger));
+        }
+        let tree = Tree::from_tiles(base.size, |level, tile| store.tile(level, tile))?;
+        let tree = tree.filter(|tree| base.size <= head.size && tree.root() == base.root);
+        self.tree = tree.ok_or_else(|| Stop::at(None, Why::Before(base.size)))?;
+        self.story = story;
+        Ok(head)
+    }
+
+    /// Hands over what another run can go on from.
+    fn keep(&self, terms: &mut Verification<'_>, structures: Option<u64>) -> Result<(), Stop> {
+        let Some(keep) = &mut terms.keep else { return Ok(()) };
+        keep(&Verified::of(&self.story, &self.tree, structures)).map_err(Stop::Failed)
+    }
+
     fn entries(
         &mut self,
         store: &mut impl Reader,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<(Head, Keys), Stop> {
-        let head = store.head()?;
+        head: &Head,
+        listed: Listed,
+        terms: &mut Verification<'_>,
+    ) -> Result<(Keys, Listed), Stop> {
         self.reading = true;
-        thread::scope(|scope| {
-            let (to_check, pages) = mpsc::sync_channel::<Page>(PAGES_AHEAD);
-            let (told, checked) = mpsc::sync_channel(PAGES_AHEAD);
-            scope.spawn(move || {
-                let mut words = Words::default();
-                for page in pages {
-                    if told.send(check::check(&page, &mut words)).is_err() {
-                        return;
+        let listed = thread::scope(|scope| {
+            let (to_check, portions) = sync_channel::<Portion>(PAGES_AHEAD);
+            let (told, checked) = sync_channel(PAGES_AHEAD);
+            let checking = scope.spawn(move || {
+                let mut checker = Checker::new(listed);
+                for mut portion in portions {
+                    checker.check(&mut portion);
+                    if told.send(portion).is_err() {
+                        break;
                     }
                 }
+                checker.listed
             });
-            self.pages(store, &head, &to_check, &checked, progress)
+            self.pages(store, head, &to_check, &checked, terms)?;
+            drop(to_check);
+            Ok::<_, Stop>(checking.join().unwrap_or_else(|panic| resume_unwind(panic)))
         })?;
         self.reading = false;
         if self.tree.size() < head.size {
             return Err(Stop::at(self.tree.size(), Why::Missing));
         }
         let keys = self.story.keys.clone().ok_or_else(|| Stop::at(0, Why::Genesis))?;
-        Ok((head, keys))
+        Ok((keys, listed))
     }
 
     /// Reads some pages ahead of the one that is followed.
@@ -221,22 +188,23 @@ impl Pass {
         &mut self,
         store: &mut impl Reader,
         head: &Head,
-        to_check: &mpsc::SyncSender<Page>,
-        checked: &mpsc::Receiver<Vec<Checked>>,
-        progress: &mut dyn FnMut(u64, u64),
+        to_check: &SyncSender<Portion>,
+        checked: &Receiver<Portion>,
+        terms: &mut Verification<'_>,
     ) -> Result<(), Stop> {
-        let mut finished = Vec::new();
-        let (mut next, mut count) = (self.tree.size(), PAGE);
+        let (mut finished, mut spare) = (Vec::new(), Vec::new());
+        let (mut next, mut count, mut kept) = (self.tree.size(), PAGE, self.tree.size());
         let (mut ahead, mut ended, mut failed) = (0, false, None);
         loop {
             while !ended && failed.is_none() && ahead < PAGES_AHEAD {
-                match read_page(store, next, count) {
-                    Ok(page) => {
-                        let length = page.entries.len() as u64;
+                let mut portion = spare.pop().unwrap_or_default();
+                match read_portion(store, next, count, &mut portion) {
+                    Ok(()) => {
+                        let length = portion.page.len() as u64;
                         ended = length < count;
                         next += length;
                         // It takes what is sent until it is told that there is no more.
-                        let _ = to_check.send(page);
+                        let _ = to_check.send(portion);
                         ahead += 1;
                     }
                     Err(error) => failed = Some(error),
@@ -244,14 +212,22 @@ impl Pass {
             }
             // What was read before an error comes before it.
             if ahead > 0 {
-                for (index, one) in checked.recv().unwrap_or_default() {
+                let mut portion = checked.recv().unwrap_or_default();
+                for (index, one) in portion.checked.drain(..) {
                     self.entry(store, head, index, one, &mut finished)?;
                 }
+                spare.push(portion);
                 for tile in finished.drain(..) {
                     check_tile(store, &tile)?;
                 }
-                progress(self.tree.size(), head.size);
                 ahead -= 1;
+                if let Some(progress) = &mut terms.progress {
+                    progress(self.tree.size(), head.size);
+                }
+                if self.tree.size() >= kept + KEEP_ENTRIES {
+                    kept = self.tree.size();
+                    self.keep(terms, None)?;
+                }
                 continue;
             }
             match failed.take() {
@@ -290,6 +266,7 @@ impl Pass {
         store: &mut impl Reader,
         head: &Head,
         keys: &Keys,
+        is_intact: impl FnOnce() -> Result<bool, StoreError>,
         anchor: Option<&str>,
     ) -> Result<(), Stop> {
         for edge in self.tree.edges() {
@@ -306,10 +283,11 @@ impl Pass {
         if !found.eq(listed) {
             return Err(Stop::at(None, Why::OpenList));
         }
-        if !store.is_intact()? {
+        if !is_intact()? {
             return Err(Stop::at(None, Why::Damaged));
         }
-        match anchor.map(|anchor| check_anchor(store, head.size, anchor, keys)) {
+        let base = self.story.base.as_ref();
+        match anchor.map(|anchor| check_anchor(store, head.size, anchor, keys, base)) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(LedgerError::Store(error))) => Err(Stop::at(
                 None,
@@ -321,14 +299,22 @@ impl Pass {
 }
 
 /// Entries from an index on, and the hashes kept of them.
-fn read_page(store: &mut impl Reader, from: u64, count: u64) -> Result<Page, StoreError> {
-    let entries = store.entries(from, count)?;
-    let mut hashes = Vec::new();
+fn read_portion(
+    store: &mut impl Reader,
+    from: u64,
+    count: u64,
+    portion: &mut Portion,
+) -> Result<(), StoreError> {
+    let Portion { page, hashes, .. } = portion;
+    page.clear();
+    hashes.clear();
+    store.read(from, count, page)?;
+    let until = from + page.len() as u64;
     let mut tile = from / TILE_WIDTH;
-    while tile * TILE_WIDTH < from + entries.len() as u64 {
+    while tile * TILE_WIDTH < until {
         let mut own = store.tile(0, tile)?.unwrap_or_default();
         // A tile that is too short leaves its entries without a hash, and not with that of others.
-        let is_last = (tile + 1) * TILE_WIDTH >= from + entries.len() as u64;
+        let is_last = (tile + 1) * TILE_WIDTH >= until;
         if !is_last {
             own.resize(TILE_BYTES, 0);
         }
@@ -337,7 +323,7 @@ fn read_page(store: &mut impl Reader, from: u64, count: u64) -> Result<Page, Sto
     }
     let before = usize::try_from(from % TILE_WIDTH * 32).unwrap_or(TILE_BYTES);
     hashes.drain(..hashes.len().min(before));
-    Ok(Page { entries, hashes })
+    Ok(())
 }
 
 fn check_tile(store: &mut impl Reader, tile: &Tile) -> Result<(), Stop> {

@@ -1,6 +1,7 @@
 //! Tampering, and what is said of it.
 
 use super::*;
+use crate::ledger::checkpoint::CheckpointError;
 use crate::ledger::tests::{FLIP, intent, new_ledger, open, tamper};
 use crate::ledger::{LedgerReader, Outcome};
 
@@ -21,7 +22,24 @@ async fn ledger() -> tempfile::TempDir {
 async fn a_sound_ledger_is_reported_and_every_change_is_named_where_it_is() {
     type Expected = (Option<u64>, fn(&Why) -> bool);
     let sound: Option<Expected> = None;
-    let cases: [(&str, &str, Option<Expected>); 17] = [
+    let damaged: Option<Expected> = Some((None, |why| *why == Why::Damaged));
+    // Another index takes the place of one, so that each page is in order and used once.
+    let swapped = |spare: &str| {
+        format!(
+            "CREATE INDEX spare ON entry ({spare}; PRAGMA writable_schema = ON;
+             CREATE TEMP TABLE roots AS SELECT name, rootpage FROM sqlite_schema;
+             UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM roots WHERE roots.name = 'spare')
+             WHERE name = 'entry_party';
+             UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM roots WHERE roots.name = 'entry_party')
+             WHERE name = 'spare'"
+        )
+    };
+    let (lacks_one, lists_other, is_unsorted) = (
+        swapped("party, idx) WHERE party IS NOT NULL AND idx <> 4"),
+        swapped("kind, idx) WHERE party IS NOT NULL"),
+        swapped("party, idx DESC) WHERE party IS NOT NULL"),
+    );
+    let cases: [(&str, &str, Option<Expected>); 22] = [
         ("untouched", "", sound),
         ("a byte changed", FLIP, Some((Some(2), |why| *why == Why::Hash))),
         (
@@ -74,7 +92,16 @@ async fn a_sound_ledger_is_reported_and_every_change_is_named_where_it_is() {
              UPDATE sqlite_schema SET rootpage =
                  (SELECT rootpage FROM sqlite_schema AS other WHERE other.name = 'entry_party')
              WHERE name = 'entry_release'",
-            Some((None, |why| *why == Why::Damaged)),
+            damaged,
+        ),
+        ("an index that lacks an entry", &lacks_one, damaged),
+        ("an index that lists something else", &lists_other, damaged),
+        ("an index that is not sorted", &is_unsorted, damaged),
+        ("an index taken away", "DROP INDEX entry_party", damaged),
+        (
+            "an index made anew for less",
+            "DROP INDEX entry_party; CREATE INDEX entry_party ON entry (party, idx) WHERE idx > 4",
+            damaged,
         ),
         (
             "a number that is none",

@@ -1,7 +1,10 @@
 //! Ledgers that say of themselves what is not so.
 
+use std::path::Path;
+
 use super::*;
 use crate::ledger::book::Book;
+use crate::ledger::checkpoint::CheckpointError;
 use crate::ledger::entry::{
     Ack, Cause, Closed, Completion, Entry, Intent, Reconciled, ReplicaStart, Resumed, Started,
 };
@@ -10,20 +13,39 @@ use crate::ledger::notice::{
 };
 use crate::ledger::stamper::Stamper;
 use crate::ledger::tests::{clock, intent, new_ledger, random};
-use crate::ledger::{ANCHOR_FILE, Coverage, DATABASE_FILE, LedgerReader, Outcome, Signer};
-use crate::store::sqlite::SqliteStore;
+use crate::ledger::{ANCHOR_FILE, Coverage, DATABASE_FILE, Ledger, LedgerReader, Outcome, Signer};
+use crate::store::sqlite::{SqliteReader, SqliteStore};
 
 /// A ledger that holds just these entries behind its first one, each with a checkpoint of its own.
-struct Made {
+pub(super) struct Made {
     directory: tempfile::TempDir,
-    signer: Signer,
+    pub(super) signer: Signer,
     book: Book,
     stamper: Stamper,
 }
 
 impl Made {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (directory, signer) = new_ledger();
+        Self::open(directory, signer)
+    }
+
+    /// Another ledger of the same key.
+    pub(super) fn of(signer: &Signer) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Ledger::init(directory.path(), signer, "KPU Contoh", clock(), random()).unwrap();
+        Self::open(directory, signer.clone())
+    }
+
+    /// The same ledger in another place.
+    pub(super) fn copy(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        SqliteReader::copy(&self.path().join(DATABASE_FILE), &directory.path().join(DATABASE_FILE)).unwrap();
+        std::fs::write(directory.path().join(ANCHOR_FILE), self.head().sign(&self.signer)).unwrap();
+        Self::open(directory, self.signer.clone())
+    }
+
+    fn open(directory: tempfile::TempDir, signer: Signer) -> Self {
         let store = SqliteStore::open(&directory.path().join(DATABASE_FILE)).unwrap();
         let anchor = std::fs::read_to_string(directory.path().join(ANCHOR_FILE)).unwrap();
         let mut book = Book::open(Box::new(store), &signer, &anchor).unwrap();
@@ -31,17 +53,21 @@ impl Made {
         Self { directory, signer, book, stamper: Stamper::new("made", clock(), random()).unwrap() }
     }
 
-    fn add(&mut self, entry: &Entry) -> u64 {
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(super) fn add(&mut self, entry: &Entry) -> u64 {
         let written = self.stamper.write(entry).unwrap();
         self.book.begin().unwrap();
         self.book.commit(&[written]).unwrap()
     }
 
-    fn put(&mut self, entry: &Entry) {
+    pub(super) fn put(&mut self, entry: &Entry) {
         self.add(entry);
     }
 
-    fn head(&self) -> Checkpoint {
+    pub(super) fn head(&self) -> Checkpoint {
         self.book.head()
     }
 
@@ -75,17 +101,17 @@ pub(super) fn completion(outcome: Outcome, bytes: u64) -> Completion {
     }
 }
 
-fn close(made: &mut Made, intent: &Intent, index: u64, completion: Completion) -> u64 {
+pub(super) fn close(made: &mut Made, intent: &Intent, index: u64, completion: Completion) -> u64 {
     made.add(&Entry::Complete(Box::new(Closed { release: intent.release, intent: index, completion })))
 }
 
-fn open_one(made: &mut Made, number: u64) -> (Intent, u64) {
+pub(super) fn open_one(made: &mut Made, number: u64) -> (Intent, u64) {
     let intent = intent(number);
     let index = made.add(&Entry::Intent(Box::new(intent.clone())));
     (intent, index)
 }
 
-fn ack(made: &mut Made, intent: &Intent, index: u64, rows: u64, is_match: bool) {
+pub(super) fn ack(made: &mut Made, intent: &Intent, index: u64, rows: u64, is_match: bool) {
     made.add(&Entry::Ack(Box::new(Ack {
         release: intent.release,
         intent: index,
@@ -98,7 +124,7 @@ fn ack(made: &mut Made, intent: &Intent, index: u64, rows: u64, is_match: bool) 
     })));
 }
 
-fn policies(old: Option<&[u8]>, new: &[u8]) -> Entry {
+pub(super) fn policies(old: Option<&[u8]>, new: &[u8]) -> Entry {
     Entry::PolicyChange(Box::new(PolicyChange {
         old_digest: old.map(Digest::of),
         new_digest: Digest::of(new),
@@ -118,12 +144,12 @@ fn registers(old: Option<&[u8]>, new: Option<&[u8]>) -> Entry {
     })
 }
 
-fn freeze(election: &str) -> Entry {
+pub(super) fn freeze(election: &str) -> Entry {
     let election = election.to_owned();
     Entry::Freeze(Box::new(Freeze { election, operator: String::new(), reason: String::new() }))
 }
 
-fn heartbeat(size: u64, root: Hash) -> Entry {
+pub(super) fn heartbeat(size: u64, root: Hash) -> Entry {
     Entry::Heartbeat(Heartbeat { head_size: size, head_root: Digest(root), interval_ms: 1 })
 }
 

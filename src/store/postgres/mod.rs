@@ -18,11 +18,12 @@ mod tests;
 mod tls;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Statement};
 
-use super::{Batch, Filter, Head, Reader, Replica, Store, StoreError, StoredEntry, Turn};
+use super::{Batch, Filter, Head, Inspected, Listed, Reader, Replica, Store, StoreError, StoredEntry, Turn};
 use link::is_cut_off;
 use reader::{column, head, signed, unsigned};
 
@@ -146,8 +147,8 @@ impl Reader for PostgresStore {
         self.reader.open_releases()
     }
 
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
-        self.reader.is_intact()
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
+        self.reader.inspect(range, empty)
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {

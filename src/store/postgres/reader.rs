@@ -1,13 +1,15 @@
 //! Reading the tables, by the writer itself and by others beside it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::link::{Link, PostgresOptions};
-use crate::store::{Filter, Head, Reader, StoreError, StoredCard, StoredEntry};
+use crate::store::listed::OFTEN;
+use crate::store::{Filter, Head, Inspected, Listed, Reader, StoreError, StoredCard, StoredEntry};
 
 /// The longest wait for a page of what was asked for, and for a look at everything.
 const READ_WAIT: Duration = Duration::from_mins(1);
@@ -95,7 +97,7 @@ impl Reader for PostgresReader {
     }
 
     /// Whether each index finds exactly what is in the table.
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
+    fn inspect(&mut self, _: Range<u64>, _: Listed) -> Result<Inspected, StoreError> {
         let indexes = [
             ("release", "release IS NOT NULL"),
             ("party", "party IS NOT NULL"),
@@ -118,11 +120,11 @@ impl Reader for PostgresReader {
                 found.push((column::<i64>(&row, 0)?, column::<i64>(&row, 1)?));
             }
             if found[0] != found[1] {
-                return Ok(false);
+                return Ok(Inspected::Damaged);
             }
         }
         self.run("SET LOCAL enable_bitmapscan = on")?;
-        Ok(true)
+        Ok(Inspected::Whole)
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
@@ -165,8 +167,6 @@ impl Reader for PostgresReader {
     }
 }
 
-/// Kinds of which there are several for each copy; all others have an index of their own, in the schema.
-const OFTEN: [&str; 4] = ["release.intent", "release.grant", "release.complete", "release.ack"];
 const SELDOM: &str = "kind NOT IN ('release.intent', 'release.grant', 'release.complete', 'release.ack') \
                       AND kind =";
 

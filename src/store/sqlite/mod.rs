@@ -6,13 +6,15 @@
 //! they are no defence: that is what the tree, the signatures and the anchor are for.
 
 mod files;
+mod inspect;
 mod reader;
 
+use std::ops::Range;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{Batch, Filter, Head, Reader, Store, StoreError, StoredEntry, Turn};
+use super::{Batch, Filter, Head, Inspected, Listed, Page, Reader, Store, StoreError, StoredEntry, Turn};
 use files::Files;
 use reader::{APPLICATION_ID, FORMAT, signed, unsigned};
 
@@ -100,6 +102,10 @@ impl Reader for SqliteStore {
         self.reader.entries(from, count)
     }
 
+    fn read(&mut self, from: u64, count: u64, page: &mut Page) -> Result<(), StoreError> {
+        self.reader.read(from, count, page)
+    }
+
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.reader.tile(level, index)
     }
@@ -108,8 +114,8 @@ impl Reader for SqliteStore {
         self.reader.open_releases()
     }
 
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
-        self.reader.is_intact()
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
+        self.reader.inspect(range, empty)
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
@@ -203,6 +209,7 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::super::contract::{entry, fill, head, tile};
+    use super::super::listed::Index;
     use super::*;
 
     /// A store with two entries, the first of which opens a release.
@@ -269,8 +276,26 @@ mod tests {
             ("entry_seldom", Filter { kind: kind("policy.change"), from_ms: Some(5), ..Filter::default() }),
         ];
         for (index, filter) in filters {
-            let plan = store.reader.plan(&filter).unwrap();
+            let plan = store.reader.plan(&filter, false).unwrap();
             assert!(plan.contains(&format!("USING INDEX {index} ")), "{plan}");
+        }
+        // Of an area with very many, a page must not cost as much as all of them.
+        let wide = Filter { kind: kind("release.intent"), wilayah: kind("99"), ..Filter::default() };
+        let plan = store.reader.plan(&wide, true).unwrap();
+        assert!(plan.contains("USING INTEGER PRIMARY KEY") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    /// An order of the engine's making would hide that of the index.
+    #[test]
+    fn an_index_is_read_from_end_to_end_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(&directory.path().join("l.sqlite"));
+        for index in Index::ALL {
+            let sql = format!("EXPLAIN QUERY PLAN {}", inspect::all_of(index));
+            let mut statement = store.reader.connection.prepare(&sql).unwrap();
+            let steps = statement.query_map([], |row| row.get::<_, String>(3)).unwrap();
+            let steps = steps.collect::<Result<Vec<_>, _>>().unwrap();
+            assert!(steps.len() == 1 && steps[0].contains("USING COVERING INDEX"), "{steps:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading one file of `SQLite`, by the writer itself and by others beside it.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +9,11 @@ use std::time::Duration;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, params_from_iter};
 
-use crate::store::{Filter, Head, Reader, StoreError, StoredCard, StoredEntry};
+use super::inspect;
+use crate::store::listed::OFTEN;
+use crate::store::{
+    Filter, Head, Inspected, Listed, Page, PageCard, PageEntry, Reader, StoreError, StoredEntry,
+};
 
 /// An older engine has a fault in its write-ahead log that can lose commits.
 pub const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
@@ -19,6 +24,8 @@ pub(super) const FORMAT: i64 = 1;
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Remembered prepared statements.
 const STATEMENTS: usize = 32;
+/// Entries of an area that are sorted for each page of them, rather than passing over all entries once.
+const SORTED_MAX: u64 = 4_096;
 
 /// The version of the engine in this program.
 pub fn engine() -> (i32, &'static str) {
@@ -87,10 +94,39 @@ impl SqliteReader {
         }
     }
 
+    /// Hands over up to `count` entries that match, from index `from` on, in order.
+    fn each(
+        &self,
+        filter: &Filter,
+        from: u64,
+        count: u64,
+        mut take: impl FnMut(PageEntry<'_>),
+    ) -> Result<(), StoreError> {
+        let (sql, mut values) = select(filter, self.is_broad(filter)?)?;
+        values.push(Value::Integer(signed(from)?));
+        values.push(Value::Integer(signed(count)?));
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            take(in_row(row)?);
+        }
+        Ok(())
+    }
+
+    /// Whether so many entries lie in the area that sorting them for each page takes longer than passing over all.
+    fn is_broad(&self, filter: &Filter) -> Result<bool, StoreError> {
+        let Some(area) = &filter.wilayah else { return Ok(false) };
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM entry INDEXED BY entry_wilayah \
+                   WHERE wilayah IS NOT NULL AND wilayah >= ?1 AND wilayah < ?2 LIMIT ?3)";
+        let values = params![area, behind(area), signed(SORTED_MAX)?];
+        let found: i64 = self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+        Ok(unsigned(found)? == SORTED_MAX)
+    }
+
     /// How the engine would look for these.
     #[cfg(test)]
-    pub(super) fn plan(&self, filter: &Filter) -> Result<String, StoreError> {
-        let (sql, mut values) = select(filter)?;
+    pub(super) fn plan(&self, filter: &Filter, is_broad: bool) -> Result<String, StoreError> {
+        let (sql, mut values) = select(filter, is_broad)?;
         values.extend([Value::Integer(0), Value::Integer(9)]);
         let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
         let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3))?;
@@ -131,6 +167,10 @@ impl Reader for SqliteReader {
         self.find(&Filter::default(), from, count)
     }
 
+    fn read(&mut self, from: u64, count: u64, page: &mut Page) -> Result<(), StoreError> {
+        self.each(&Filter::default(), from, count, |entry| page.push(&entry))
+    }
+
     fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT hashes FROM tile WHERE level = ?1 AND idx = ?2")?;
@@ -144,57 +184,57 @@ impl Reader for SqliteReader {
             .collect()
     }
 
-    fn is_intact(&mut self) -> Result<bool, StoreError> {
-        let sql = "PRAGMA integrity_check(1)";
-        let found: String = self.connection.query_row(sql, [], |row| row.get(0))?;
-        Ok(found == "ok")
+    fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
+        inspect::inspect(&self.connection, range, empty)
     }
 
     fn find(&mut self, filter: &Filter, from: u64, count: u64) -> Result<Vec<StoredEntry>, StoreError> {
-        let (sql, mut values) = select(filter)?;
-        values.push(Value::Integer(signed(from)?));
-        values.push(Value::Integer(signed(count)?));
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(read_entry(row)?);
-        }
+        self.each(filter, from, count, |entry| found.push(entry.to_stored()))?;
         Ok(found)
     }
 }
 
+/// Behind all areas inside this one: a colon is behind all digits.
+fn behind(area: &str) -> String {
+    format!("{area}:")
+}
+
+/// What an entry is read from.
+const COLUMNS: &str = "idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code";
+
 /// The statement that finds entries, and its values but for the first index and the count.
-fn select(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
-    let (conditions, values) = conditions(filter)?;
-    let sql = format!(
-        "SELECT idx, leaf, kind, ts_ms, release, party, wilayah, outcome, code FROM entry \
-         WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?"
-    );
+fn select(filter: &Filter, is_broad: bool) -> Result<(String, Vec<Value>), StoreError> {
+    let (conditions, values) = conditions(filter, is_broad)?;
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE {conditions} idx >= ? ORDER BY idx LIMIT ?");
     Ok((sql, values))
 }
 
-/// Kinds of which there are several for each copy; all others have an index of their own, in the schema.
-const OFTEN: [&str; 4] = ["release.intent", "release.grant", "release.complete", "release.ack"];
 /// The engine uses that index where its very condition is named.
 const SELDOM: &str = "kind = ? AND kind NOT IN \
                       ('release.intent', 'release.grant', 'release.complete', 'release.ack') AND ";
 
 /// Our own words and `?` only: whatever came from outside is bound, never written into the statement.
-fn conditions(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
+fn conditions(filter: &Filter, is_broad: bool) -> Result<(String, Vec<Value>), StoreError> {
     let text = |word: &String| Value::Text(word.clone());
     let number = |ms: &u64| signed(*ms).map(Value::Integer);
     let of_kind = match filter.kind.as_deref() {
         Some(kind) if !OFTEN.contains(&kind) => SELDOM,
         Some(_) | None => "kind = ? AND ",
     };
+    // A plus keeps the engine from an index that has them in another order.
+    let (at_least, below) = if is_broad {
+        ("+wilayah >= ? AND ", "+wilayah < ? AND ")
+    } else {
+        ("wilayah >= ? AND ", "wilayah < ? AND ")
+    };
     let given = [
         (of_kind, filter.kind.as_ref().map(text)),
         ("release = ? AND ", filter.release.map(|id| Value::Blob(id.to_vec()))),
         ("party = ? AND ", filter.party.as_ref().map(text)),
-        // Stored codes are whole segments of digits, so that a text prefix is containment; a colon is behind all digits.
-        ("wilayah >= ? AND ", filter.wilayah.as_ref().map(text)),
-        ("wilayah < ? AND ", filter.wilayah.as_ref().map(|area| Value::Text(format!("{area}:")))),
+        // Stored codes are whole segments of digits, so that a text prefix is containment.
+        (at_least, filter.wilayah.as_ref().map(text)),
+        (below, filter.wilayah.as_ref().map(|area| Value::Text(behind(area)))),
         ("wilayah = ? AND ", filter.area.as_ref().map(text)),
         ("outcome = ? AND ", filter.outcome.as_ref().map(text)),
         ("ts_ms >= ? AND ", filter.from_ms.as_ref().map(number).transpose()?),
@@ -211,18 +251,21 @@ fn conditions(filter: &Filter) -> Result<(String, Vec<Value>), StoreError> {
     Ok((conditions, values))
 }
 
-fn read_entry(row: &Row<'_>) -> Result<StoredEntry, StoreError> {
-    Ok(StoredEntry {
+/// The entry that lies in a row of [`COLUMNS`].
+pub(super) fn in_row<'r>(row: &'r Row<'_>) -> Result<PageEntry<'r>, StoreError> {
+    let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(|_| StoreError::Format);
+    let release = row.get_ref(4)?.as_blob_or_null().map_err(|_| StoreError::Format)?;
+    Ok(PageEntry {
         index: unsigned(row.get(0)?)?,
-        leaf: row.get(1)?,
-        card: StoredCard {
-            kind: row.get(2)?,
+        leaf: row.get_ref(1)?.as_blob().map_err(|_| StoreError::Format)?,
+        card: PageCard {
+            kind: text(2)?.ok_or(StoreError::Format)?,
             ts_ms: unsigned(row.get(3)?)?,
-            release: row.get(4)?,
-            party: row.get(5)?,
-            wilayah: row.get(6)?,
-            outcome: row.get(7)?,
-            code: row.get(8)?,
+            release: release.map(<&[u8; 16]>::try_from).transpose().map_err(|_| StoreError::Format)?,
+            party: text(5)?,
+            wilayah: text(6)?,
+            outcome: text(7)?,
+            code: text(8)?,
         },
     })
 }

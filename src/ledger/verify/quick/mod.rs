@@ -10,7 +10,7 @@ mod tests;
 
 use crate::domain::{Digest, Level, ReleaseId, Role, Stage, Wilayah};
 use crate::ledger::entry::Outcome;
-use crate::store::StoredCard;
+use crate::store::PageCard;
 
 /// Integers above are written as text.
 const EXACT_MAX: u64 = 1 << 53;
@@ -51,15 +51,15 @@ pub(super) enum What<'a> {
 
 impl Quick<'_> {
     /// Whether the card is the one that the entry gives.
-    pub(super) fn has_card(&self, card: &StoredCard) -> bool {
-        if card.ts_ms != self.ts_ms || card.release.as_ref() != Some(self.release.as_bytes()) {
+    pub(super) fn has_card(&self, card: &PageCard<'_>) -> bool {
+        if card.ts_ms != self.ts_ms || card.release != Some(self.release.as_bytes()) {
             return false;
         }
-        let outcome = card.outcome.as_deref();
+        let outcome = card.outcome;
         match &self.what {
             What::Intent { party, wilayah, .. } => {
                 card.kind == "release.intent"
-                    && match (&card.party, party) {
+                    && match (card.party, party) {
                         (None, None) => true,
                         (Some(card), Some((election, number))) => card
                             .strip_prefix(election)
@@ -67,14 +67,14 @@ impl Quick<'_> {
                             .is_some_and(|rest| is_number(rest, *number)),
                         _ => false,
                     }
-                    && card.wilayah.as_deref() == Some(wilayah)
+                    && card.wilayah == Some(wilayah)
                     && outcome.is_none()
                     && card.code.is_none()
             }
             What::Complete { outcome: own, cause, .. } => {
                 card.kind == "release.complete"
                     && outcome == Some(own.as_str())
-                    && card.code.as_deref() == *cause
+                    && card.code == *cause
                     && card.party.is_none()
                     && card.wilayah.is_none()
             }
@@ -90,15 +90,13 @@ impl Quick<'_> {
 }
 
 fn is_number(text: &str, number: u64) -> bool {
-    let mut line = Line { rest: text.as_bytes() };
+    let mut line = Line { rest: text };
     line.number() == Some(number) && line.rest.is_empty()
 }
 
 /// `None`: to be read the long way.
 pub(super) fn read(leaf: &[u8]) -> Option<Quick<'_>> {
-    // Once for the whole line, so that its parts need not be looked at again.
-    std::str::from_utf8(leaf).ok()?;
-    let mut line = Line { rest: leaf };
+    let mut line = Line { rest: std::str::from_utf8(leaf).ok()? };
     line.skip(r#"{"v":1,"type":""#)?;
     let kind = line.until_quote()?;
     line.skip(r#","ts":""#)?;
@@ -122,7 +120,7 @@ pub(super) fn read(leaf: &[u8]) -> Option<Quick<'_>> {
 
 /// What is left of an entry's line.
 struct Line<'a> {
-    rest: &'a [u8],
+    rest: &'a str,
 }
 
 impl<'a> Line<'a> {
@@ -261,11 +259,11 @@ impl<'a> Line<'a> {
     }
 
     fn skip(&mut self, text: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(text.as_bytes())?;
+        self.rest = self.rest.strip_prefix(text)?;
         Some(())
     }
 
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+    fn take(&mut self, length: usize) -> Option<&'a str> {
         let (taken, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(taken)
@@ -273,10 +271,10 @@ impl<'a> Line<'a> {
 
     /// Up to the next quote, which is passed over: text that is written without an escape.
     fn until_quote(&mut self) -> Option<&'a str> {
-        let end = self.rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
+        let end = self.rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ')?;
         let text = self.take(end)?;
         self.skip("\"")?;
-        std::str::from_utf8(text).ok()
+        Some(text)
     }
 
     fn text(&mut self) -> Option<&'a str> {
@@ -313,8 +311,8 @@ impl<'a> Line<'a> {
 
     /// Digits without zeros before them.
     fn number(&mut self) -> Option<u64> {
-        let length = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let digits = self.take(length)?;
+        let length = self.rest.bytes().take_while(u8::is_ascii_digit).count();
+        let digits = self.take(length)?.as_bytes();
         if !(1..=16).contains(&length) || (length > 1 && digits[0] == b'0') {
             return None;
         }
@@ -325,24 +323,25 @@ impl<'a> Line<'a> {
     /// Lower-case hexadecimal digits, without the quote behind them.
     fn hex(&mut self, length: usize) -> Option<&'a str> {
         let digits = self.take(length)?;
-        let are_hex = digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        are_hex.then(|| std::str::from_utf8(digits).ok()).flatten()
+        // All are looked at, which goes for many of them at once.
+        let are_hex = digits.bytes().fold(true, |are, byte| are & matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        are_hex.then_some(digits)
     }
 
     /// A release's name with the quote behind it, in the one form in which it is written.
     fn release(&mut self) -> Option<ReleaseId> {
         let name = self.take(36)?;
-        let is_plain = name.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
+        let is_plain = name.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
             _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
         });
         self.skip("\"")?;
-        is_plain.then(|| std::str::from_utf8(name).ok()?.parse().ok()).flatten()
+        is_plain.then(|| name.parse().ok()).flatten()
     }
 
     /// `2024-06-21T02:00:00.000Z` with the quote behind it.
     fn time(&mut self) -> Option<u64> {
-        let text = self.take(24)?;
+        let text = self.take(24)?.as_bytes();
         let shape = text.iter().zip(b"0000-00-00T00:00:00.000Z");
         let mut fits =
             shape.map(|(byte, like)| if *like == b'0' { byte.is_ascii_digit() } else { byte == like });
