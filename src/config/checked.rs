@@ -104,6 +104,7 @@ fn read(
     let policy = policy?;
     if let Some(in_force) = &mut ledger.in_force {
         in_force.policies = policy_lines(&policy);
+        in_force.quotas = policy.has_quotas();
     }
     Some(Config {
         digest: Digest([0; 32]),
@@ -299,7 +300,7 @@ fn ledger(
         anchor: keys.text("anchor", problems).map_or(options.anchor, |text| folder.join(text.value)),
         append_deadline,
         heartbeat: Some(heartbeat),
-        in_force: Some(InForce { policies: Vec::new(), register: register? }),
+        in_force: Some(InForce { register: register?, ..InForce::default() }),
         store: server.ok()?.map_or(options.store, Place::Server),
         replica: replica?,
         ..options

@@ -13,6 +13,7 @@ pub mod media;
 pub mod party;
 pub mod person;
 pub mod plan;
+pub mod quota;
 pub mod random;
 pub mod release;
 pub mod scope;
@@ -33,6 +34,7 @@ pub use plan::{
     Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Outside, Records,
     RowArea,
 };
+pub use quota::{Period, RowQuota};
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;
 pub use scope::{Role, Scope};

@@ -6,14 +6,16 @@
 use std::collections::BTreeSet;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::entry::Entry;
+use super::entry::{Entry, Intent};
 use super::error::LedgerError;
 use super::key::Signer;
 use super::keys::Keys;
 use super::notice::Rotation;
+use super::rows::Accounts;
 use super::stamper::Stamper;
 use super::tree::{TILE_WIDTH, Tree, leaf_hash};
 use super::verify::had;
+use crate::domain::ReleaseId;
 use crate::store::{Batch, Filter, Head, NewEntry, Reader, Store, StoreError};
 
 /// Ends of elections read at a time.
@@ -26,6 +28,7 @@ pub(super) struct Book {
     keys: Keys,
     /// Elections that are over.
     over: BTreeSet<String>,
+    accounts: Accounts,
     checkpoint: String,
     /// The index of the first entry of the latest batch, stored or not.
     committing: u64,
@@ -47,7 +50,16 @@ impl Book {
         check_signer(&head, &keys, signer)?;
         let tree = check_edge(&mut *store, &head, &keys)?;
         let (signer, checkpoint) = (signer.clone(), head.checkpoint);
-        let mut book = Self { store, tree, signer, keys, over: BTreeSet::new(), checkpoint, committing: 0 };
+        let mut book = Self {
+            store,
+            tree,
+            signer,
+            keys,
+            over: BTreeSet::new(),
+            accounts: Accounts::default(),
+            checkpoint,
+            committing: 0,
+        };
         book.learn_ends(0)?;
         Ok(book)
     }
@@ -60,6 +72,7 @@ impl Book {
             signer: signer.clone(),
             keys: Keys::of(signer.verifier()),
             over: BTreeSet::new(),
+            accounts: Accounts::default(),
             checkpoint: String::new(),
             committing: 0,
         }
@@ -86,6 +99,22 @@ impl Book {
     /// Whether no copy of this election's lists is opened any more.
     pub(super) fn is_over(&self, election: &str) -> bool {
         self.over.contains(election)
+    }
+
+    /// Goes on with accounts of rows that were read before.
+    pub(super) fn take_accounts(&mut self, accounts: Accounts) {
+        self.accounts = accounts;
+    }
+
+    /// Keeps rows of a quota back for an intent that is about to be stored, and writes into it how many. The right to
+    /// append is held, so that nobody else can take them.
+    pub(super) fn keep_back(&mut self, intent: &mut Intent, now_ms: u64) -> Result<(), LedgerError> {
+        self.accounts.keep_back(&mut *self.store, self.tree.size(), intent, now_ms)
+    }
+
+    /// An intent that rows were kept back for is not stored.
+    pub(super) fn give_back(&mut self, release: &ReleaseId) {
+        self.accounts.forget(release.as_bytes());
     }
 
     pub(super) fn store(&mut self) -> &mut dyn Store {

@@ -21,6 +21,8 @@ pub struct InForce {
     pub policies: Vec<PolicyLine>,
     /// Digest of the register's file; none: there is no register.
     pub register: Option<Digest>,
+    /// Whether a policy has a quota of rows: then what was taken is read before anybody asks.
+    pub quotas: bool,
 }
 
 /// Durable when it returns. The right to append is held.

@@ -81,6 +81,29 @@ pub struct Intent {
     /// At most this much leaves before the next grant; none: no bound was set.
     #[serde(with = "wide_option")]
     pub ceiling_bytes: Option<u64>,
+    /// What the copy keeps back of its party's rows. The one key that is left out where there is nothing to say: most
+    /// policies have no quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Reserved>,
+}
+
+/// Rows of a quota that are kept back for one copy until it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// The period's first moment, and the first one behind it, in milliseconds since 1970.
+    #[serde(with = "wide")]
+    pub from_ms: u64,
+    #[serde(with = "wide")]
+    pub until_ms: u64,
+    /// Rows of the whole period.
+    #[serde(with = "wide")]
+    pub rows: u64,
+    /// Of those, rows that copies before this one had taken or kept back.
+    #[serde(with = "wide")]
+    pub taken: u64,
+    /// Rows this copy may have: it breaks off before one more.
+    #[serde(with = "wide")]
+    pub reserved: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -30,6 +31,16 @@ pub enum LedgerError {
     ClosedByOther,
     #[error("the election is over, and no copy of its lists is opened any more")]
     ElectionOver,
+    #[error("the party has taken or asked for all {rows} rows of its quota in this period")]
+    QuotaExceeded {
+        rows: u64,
+        /// Length of the period.
+        window: Duration,
+        /// Until the period ends.
+        left: Duration,
+        /// Whether copies under way keep some of the rows back, and may give them up.
+        is_kept_back: bool,
+    },
     #[error("no random numbers could be had")]
     Random,
     #[error("the entry cannot be written")]
@@ -80,6 +91,7 @@ impl LedgerError {
             Self::QueueFull | Self::Deadline => "ledger_busy",
             Self::Entry(_) | Self::OpenAlready => "ledger_entry",
             Self::ElectionOver => "election_over",
+            Self::QuotaExceeded { .. } => "quota_exceeded",
             Self::NotWritable
             | Self::Store(_)
             | Self::ShutDown

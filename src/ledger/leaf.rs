@@ -306,7 +306,7 @@ mod tests {
                 previous_boot: "0".to_owned(),
             }),
             Entry::ReplicaResumed(Resumed { head_size: 1, head_root: digest }),
-            Entry::Intent(Box::new(super::super::tests::intent(1))),
+            Entry::Intent(Box::new(super::super::quotas::within(1, 1_718_935_200_000, 1 << 54))),
             Entry::Grant(Box::new(Grant {
                 release,
                 intent: 9,

@@ -37,10 +37,13 @@ pub mod proof;
 mod public;
 mod queue;
 pub mod quorum;
+#[cfg(test)]
+mod quotas;
 mod reader;
 mod receipt;
 mod reconcile;
 mod release;
+mod rows;
 #[cfg(test)]
 mod shared;
 pub mod spool;
@@ -71,7 +74,7 @@ pub use by_hand::ByHand;
 pub use cosign::Cosigner;
 pub use coverage::Coverage;
 pub use covered::Covered;
-pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart};
+pub use entry::{Ack, Completion, Entry, FieldCount, Intent, Outcome, Refusal, ReplicaStart, Reserved};
 pub use error::LedgerError;
 pub use evidence::{Ending, Evidence, Proved, Unproven};
 pub use export::TileName;
@@ -86,6 +89,7 @@ use anchor::Anchor;
 use book::Book;
 use public::Cosigned;
 use queue::{Append, Gauge, Message, Needs, Then};
+use rows::Accounts;
 use stamper::Stamper;
 use writer::Writer;
 
@@ -205,7 +209,12 @@ impl Ledger {
                 settled => settled?,
             }
             let is_shared = store.is_shared();
+            let mut accounts = Accounts::default();
+            if options.in_force.as_ref().is_some_and(|own| own.quotas) {
+                accounts.read_ahead(&mut *store, stamper.clock.unix_ms())?;
+            }
             let mut book = Book::open(store, &options.signer, &anchor)?;
+            book.take_accounts(accounts);
             let (size, verifier) = (book.head().size, options.signer.verifier());
             let cosigned = Cosigned::load(&options.directory, &options.store, size, &verifier);
             spool::make(&options.directory);
@@ -273,7 +282,9 @@ impl Ledger {
         let shared = &*self.0;
         self.check_room()?;
         let (id, ceiling) = (intent.release, intent.ceiling_bytes.unwrap_or_default());
-        let needs = Needs::Election(intent.determination.election.clone());
+        let election = intent.determination.election.clone();
+        let within = intent.quota.is_some().then(|| Box::new(intent.clone()));
+        let needs = Needs::Opening { election, within };
         let entry = shared.stamper.write(&Entry::Intent(Box::new(intent)))?;
         let place = reserve(&shared.queue)?;
         let end_place = reserve(&shared.queue)?;

@@ -40,7 +40,7 @@ async fn changes_of_policies_and_register_are_entered_once_and_with_what_was_bef
     let run = async |policy: &[u8], register: Option<&[u8]>| {
         let policies = vec![("dpt".to_owned(), "1".to_owned(), Digest::of(policy))];
         let mut options = LedgerOptions::new(directory.path(), signer.clone());
-        options.in_force = Some(InForce { policies, register: register.map(Digest::of) });
+        options.in_force = Some(InForce { policies, register: register.map(Digest::of), quotas: false });
         let start = ReplicaStart { policy_digest: Digest::of(policy), ..start() };
         Ledger::open(options, start, clock(), random()).unwrap().shut_down().await;
     };

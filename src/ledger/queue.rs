@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::mpsc::{OwnedPermit, Receiver};
 use tokio::sync::oneshot;
 
+use super::entry::Intent;
 use super::error::LedgerError;
 use super::release::OpenRelease;
 use crate::domain::ReleaseId;
@@ -34,8 +35,11 @@ pub(super) struct Append {
 #[derive(Debug, Clone)]
 pub(super) enum Needs {
     Nothing,
-    /// This election is not over.
-    Election(String),
+    /// This election is not over; and where the intent is within a quota, there are rows left of it.
+    Opening {
+        election: String,
+        within: Option<Box<Intent>>,
+    },
     /// This release is open.
     Open(ReleaseId),
     /// It is open, and this entry is its last.

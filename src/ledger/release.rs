@@ -19,7 +19,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::time::timeout;
 
 use super::coverage::Coverage;
-use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome};
+use super::entry::{Closed, Completion, Entry, FieldCount, Grant, Outcome, Reserved};
 use super::error::LedgerError;
 use super::queue::{Append, Gauge, Message, Needs, Then};
 use super::stamper::Stamper;
@@ -86,6 +86,8 @@ pub struct OpenRelease {
     last_byte_ms: Option<u64>,
     /// At most so many bytes may be handed over in all.
     ceiling: u64,
+    /// What is kept back of a quota for this copy.
+    quota: Option<Reserved>,
     raise: Option<Raise>,
     queue: mpsc::Sender<Message>,
     /// The reserved place in the queue; gone once the closing entry is on its way.
@@ -108,6 +110,7 @@ impl OpenRelease {
         Self {
             id,
             ceiling,
+            quota: None,
             raise: None,
             queue,
             index: 0,
@@ -134,6 +137,11 @@ impl OpenRelease {
     /// The index of the intent.
     pub fn index(&self) -> u64 {
         self.index
+    }
+
+    /// What is kept back of a quota for this copy; none: there is no quota.
+    pub fn quota(&self) -> Option<&Reserved> {
+        self.quota.as_ref()
     }
 
     /// The status the requester was answered with.
@@ -279,6 +287,11 @@ impl OpenRelease {
     /// The intent became entry `index`.
     pub(super) fn stored(&mut self, index: u64) {
         self.index = index;
+    }
+
+    /// The intent says so much is kept back.
+    pub(super) fn keep_back(&mut self, quota: Option<Reserved>) {
+        self.quota = quota;
     }
 
     pub(super) fn deliver(mut self) -> Self {

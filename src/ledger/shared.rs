@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::entry::Cause;
 use super::leaf::Stamp;
+use super::quotas::{close, kept, within};
 use super::tests::{ORIGIN, clock, intent, random, start};
 use super::*;
 use crate::store::Reader as _;
@@ -319,4 +320,41 @@ async fn a_history_put_back_beneath_a_running_replica_is_noticed() {
     let refused = ledger.open_release(intent(1)).await;
     assert!(matches!(refused, Err(LedgerError::RolledBack { anchored: 2, size: 1 })), "{refused:?}");
     assert!(!ledger.is_writable());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn replicas_share_one_quota() {
+    let Some(shared) = Shared::new() else { return };
+    let (_here, a) = shared.open("a");
+    let (_there, b) = shared.open("b");
+    let now_ms = clock().unix_ms();
+    let mut tasks = Vec::new();
+    for number in 0..20 {
+        let ledger = if number % 2 == 0 { a.clone() } else { b.clone() };
+        // Each asks for 30 of the 100 rows, and takes what it gets.
+        tasks.push(tokio::spawn(async move {
+            let opened = ledger.open_release(within(number, now_ms, 30)).await;
+            let rows = kept(&opened).map_or(0, |(_, rows)| rows);
+            if let Ok(release) = opened {
+                close(release, Outcome::Complete, None, rows).await;
+            }
+            rows
+        }));
+    }
+    let mut rows = Vec::new();
+    for task in tasks {
+        rows.push(task.await.unwrap());
+    }
+    rows.sort_unstable_by(|one, other| other.cmp(one));
+    assert_eq!(rows[..5], [30, 30, 30, 10, 0]);
+    // What a replica that dies had kept back is given back by the next run under its name, and taken by the other.
+    let late = |number, rows| Intent { policy: "lain".to_owned(), ..within(number, now_ms, rows) };
+    let held = a.open_release(late(30, 90)).await;
+    assert_eq!(kept(&b.open_release(late(31, 90)).await), Some((90, 10)));
+    let (_again, next) = shared.open("a");
+    assert_eq!(kept(&b.open_release(late(32, 90)).await), Some((0, 90)));
+    drop(held);
+    next.shut_down().await;
+    b.shut_down().await;
+    shared.verify();
 }

@@ -60,6 +60,7 @@ pub(super) fn intent(number: u64) -> Intent {
         ask_digest: [7; 32],
         media_type: Some("text/csv".to_owned()),
         ceiling_bytes: Some(8 << 20),
+        quota: None,
     }
 }
 

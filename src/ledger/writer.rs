@@ -18,7 +18,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::anchor::Anchor;
 use super::book::Book;
-use super::entry::{Cause, Entry, Resumed};
+use super::entry::{Cause, Entry, Intent, Resumed};
 use super::error::LedgerError;
 use super::key::Signer;
 use super::notice::Heartbeat;
@@ -113,7 +113,7 @@ impl Writer {
     ) -> Option<Book> {
         let begun = book.begin();
         let (entries, afterwards): (Vec<_>, Vec<_>) =
-            batch(&mut self.queue).into_iter().filter_map(|append| self.take(append, &book)).unzip();
+            batch(&mut self.queue).into_iter().filter_map(|append| self.take(append, &mut book)).unzip();
         if begun.is_ok() && entries.is_empty() {
             return match book.abandon() {
                 Ok(()) => Some(book),
@@ -199,14 +199,19 @@ impl Writer {
 
     /// Takes an entry out of the queue's account. A release whose end passes here is no longer anyone's,
     /// whether or not that end is stored now; one that is open already is not opened again.
-    fn take(&mut self, append: Append, book: &Book) -> Option<(NewEntry, Then)> {
+    fn take(&mut self, append: Append, book: &mut Book) -> Option<(NewEntry, Then)> {
         self.gauge.queued_bytes.fetch_sub(append.entry.leaf.len(), Ordering::Relaxed);
+        let mut within = None;
         let is_open = match append.needs {
-            Needs::Election(election) if book.is_over(&election) => {
+            Needs::Opening { election, .. } if book.is_over(&election) => {
                 turn_away(append.then, &LedgerError::ElectionOver);
                 return None;
             }
-            Needs::Nothing | Needs::Election(_) => true,
+            Needs::Opening { within: own, .. } => {
+                within = own;
+                true
+            }
+            Needs::Nothing => true,
             Needs::Open(release) => self.live.contains(&release),
             Needs::Last(release) => self.live.remove(&release),
         };
@@ -219,7 +224,35 @@ impl Writer {
                 turn_away(Then::HandOver(release, taker), &LedgerError::OpenAlready);
                 None
             }
-            then => Some((append.entry, then)),
+            then => match within {
+                None => Some((append.entry, then)),
+                Some(intent) => self.keep_back(intent, then, book),
+            },
+        }
+    }
+
+    /// The intent with what is kept back for it of its quota, unless nothing is left. It is no longer than before.
+    fn keep_back(
+        &mut self,
+        mut intent: Box<Intent>,
+        mut then: Then,
+        book: &mut Book,
+    ) -> Option<(NewEntry, Then)> {
+        let kept = book.keep_back(&mut intent, self.stamper.clock.unix_ms());
+        let (release, quota, entry) = (intent.release, intent.quota, Entry::Intent(intent));
+        let written =
+            kept.and_then(|()| self.stamper.write(&entry).inspect_err(|_| book.give_back(&release)));
+        match written {
+            Ok(entry) => {
+                if let Then::HandOver(release, _) = &mut then {
+                    release.keep_back(quota);
+                }
+                Some((entry, then))
+            }
+            Err(error) => {
+                self.refuse(then, &error);
+                None
+            }
         }
     }
 

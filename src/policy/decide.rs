@@ -13,8 +13,8 @@ use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef, RoleRule};
 use crate::domain::{
-    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party, Tps,
-    Wilayah, day_in_wib,
+    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party,
+    RowQuota, Tps, Wilayah, day_in_wib,
 };
 use crate::identity::Requester;
 
@@ -160,6 +160,11 @@ impl Grant {
 
     pub fn legal_basis(&self) -> &str {
         self.policy.legal_basis()
+    }
+
+    /// How many rows the requester's party may take in a period.
+    pub fn quota(&self) -> Option<RowQuota> {
+        self.rule().quota
     }
 
     pub fn route_template(&self) -> &str {

@@ -1,14 +1,15 @@
-//! What a role may have beside its fields: the added column, and what is looked for in kept values.
+//! What a role may have beside its fields: the added column, what is looked for in kept values, and a quota of rows.
 //!
 //! ```toml
 //! kode_ganda = { of = "nik" }
 //! sweep = "abort"
 //! patterns = ['08[0-9]{8,11}']
+//! quota = { rows = 5000000, period = "day", copy = 500000 }
 //! ```
 
 use super::role::read_name;
-use crate::document::{Key, Keys, Problem, Problems, quote, word};
-use crate::domain::{Action, FieldPath, FieldRule, Found, KodeGanda, Pattern, Sweep};
+use crate::document::{At, Key, Keys, Problem, Problems, quote, word};
+use crate::domain::{Action, FieldPath, FieldRule, Found, KodeGanda, Pattern, Period, RowQuota, Sweep};
 
 /// Names under which sources hold an NKK.
 const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
@@ -17,6 +18,15 @@ const FOUND: &[(&str, Found)] = &[("mask", Found::Mask), ("abort", Found::Abort)
 
 /// Each pattern is looked for in every kept value.
 const PATTERNS_MAX: usize = 16;
+
+const QUOTA_KEYS: &[Key] = &[
+    Key { name: "rows", example: "5000000" },
+    Key { name: "period", example: "\"day\"" },
+    Key { name: "copy", example: "500000" },
+];
+
+/// More than there are people: a greater number is a slip of the hand.
+const ROWS_MAX: u64 = 1_000_000_000_000;
 
 const GANDA_KEYS: &[Key] = &[Key { name: "of", example: "\"nik\"" }];
 
@@ -44,6 +54,34 @@ pub(super) fn read_sweep(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option
         }
     }
     Some(Sweep { found: found?, patterns })
+}
+
+/// The quota of rows, if there is one. `Err`: what stands there is wrong, which `problems` says.
+pub(super) fn read_quota(role: &Keys<'_>, problems: &mut Problems<'_>) -> Result<Option<RowQuota>, ()> {
+    let Some(table) = role.table("quota", problems) else {
+        return if role.get("quota").is_none() { Ok(None) } else { Err(()) };
+    };
+    let keys = Keys::open(table.value, table.span, "`quota`", QUOTA_KEYS, problems);
+    keys.need("rows", problems);
+    let rows = read_rows(&keys, "rows", ROWS_MAX, problems);
+    let period =
+        keys.need_text("period", problems).and_then(|text| word("period", &text, &Period::WORDS, problems));
+    let copy = match keys.get("copy") {
+        Some(_) => Some(read_rows(&keys, "copy", rows.unwrap_or(ROWS_MAX), problems).ok_or(())?),
+        None => None,
+    };
+    rows.zip(period).map(|(rows, period)| Some(RowQuota { rows, period, copy })).ok_or(())
+}
+
+fn read_rows(keys: &Keys<'_>, name: &'static str, max: u64, problems: &mut Problems<'_>) -> Option<u64> {
+    let At { value, span } = keys.number(name, problems)?;
+    if (1..=max).contains(&value) {
+        return Some(value);
+    }
+    problems.push(Problem::at(span, format!("`{name}` is a number of rows from 1 to {max}")).help(
+        "`rows` are those of a period, `copy` those that one copy may take of them; a role that may take none has no rule",
+    ));
+    None
 }
 
 /// The added column, if there is one.

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them;
-//! `sweep = "abort"` and `patterns = ['08[0-9]{8,11}']` say what is looked for in kept values and what follows.
+//! `sweep = "abort"` and `patterns = ['08[0-9]{8,11}']` say what is looked for in kept values and what follows;
+//! `quota = { rows = 5000000, period = "day" }` says how many rows a party may take.
 
 use std::ops::Range;
 
@@ -24,7 +25,9 @@ use crate::document::{At, Key, Keys, word};
 use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
-use crate::domain::{Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, Sweep};
+use crate::domain::{
+    Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, RowQuota, Sweep,
+};
 
 /// Years of a band: a narrower one is an age, a wider one says nothing.
 const WIDTHS: std::ops::RangeInclusive<u8> = 2..=50;
@@ -40,6 +43,8 @@ pub struct RoleRule {
     pub fields: Vec<FieldRule>,
     pub kode_ganda: Option<KodeGanda>,
     pub sweep: Sweep,
+    /// Rows that one party may take by this rule in a period; none: as many as it asks for.
+    pub quota: Option<RowQuota>,
 }
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients. The same number may stand at
@@ -56,6 +61,7 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "kode_ganda", example: "{ of = \"nik\" }" },
     Key { name: "sweep", example: "\"abort\"" },
     Key { name: "patterns", example: "['08[0-9]{8,11}']" },
+    Key { name: "quota", example: "{ rows = 5000000, period = \"day\" }" },
 ];
 
 #[derive(Clone, Copy)]
@@ -141,7 +147,15 @@ pub(super) fn read(
     let fields = keys.table("fields", problems).and_then(|table| read_fields(&table, sights, problems));
     let kode_ganda = extras::read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
     let sweep = extras::read_sweep(&keys, problems);
-    Some(RoleRule { role: role?, level: level?, fields: fields?, kode_ganda, sweep: sweep? })
+    let quota = extras::read_quota(&keys, problems);
+    Some(RoleRule {
+        role: role?,
+        level: level?,
+        fields: fields?,
+        kode_ganda,
+        sweep: sweep?,
+        quota: quota.ok()?,
+    })
 }
 
 fn read_fields(

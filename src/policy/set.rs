@@ -61,6 +61,11 @@ impl PolicySet {
         self.digest
     }
 
+    /// Whether a role of any policy has a quota of rows.
+    pub fn has_quotas(&self) -> bool {
+        self.policies().flat_map(Policy::roles).any(|role| role.quota.is_some())
+    }
+
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.iter().map(Arc::as_ref)
     }

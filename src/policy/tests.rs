@@ -171,6 +171,11 @@ fn wrong_settings_of_actions_and_of_the_added_column_are_refused_with_place_and_
         ("a sweep that is no word", "[role.fields]", "sweep = true\n[role.fields]", &[r#"22:9 `sweep` is a string, and this is of type boolean ? write it like `sweep = "abort"`"#]),
         ("patterns that are no list", "[role.fields]", "patterns = 'a'\n[role.fields]", &["22:12 `patterns` is a list of strings, and this is of type string ? write it like `patterns = ['08[0-9]{8,11}']`"]),
         ("a pattern that is none", "[role.fields]", "patterns = ['a', '(a', 'a*', '(?=a)']\n[role.fields]", &["22:18 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:24 the pattern finds nothing at all ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around", "22:30 the pattern is not a regular expression as the crate `regex` knows them ? write it in single quotes, such as `'08[0-9]{8,11}'`, without look-around"]),
+        ("a quota that is no table", "[role.fields]", "quota = 5\n[role.fields]", &[r#"22:9 `quota` is a table, and this is of type integer ? write it like `quota = { rows = 5000000, period = "day" }`"#]),
+        ("a quota of nothing", "[role.fields]", "quota = { rows = 0, period = \"day\" }\n[role.fields]", &["22:18 `rows` is a number of rows from 1 to 1000000000000 ? `rows` are those of a period, `copy` those that one copy may take of them; a role that may take none has no rule"]),
+        ("a copy beyond its quota", "[role.fields]", "quota = { rows = 5, period = \"day\", copy = 6 }\n[role.fields]", &["22:44 `copy` is a number of rows from 1 to 5 ? `rows` are those of a period, `copy` those that one copy may take of them; a role that may take none has no rule"]),
+        ("a quota of an unknown period", "[role.fields]", "quota = { rows = 5, period = \"year\" }\n[role.fields]", &["22:30 `period` cannot be `year` ? known here: `day`, `month`"]),
+        ("a quota without a period", "[role.fields]", "quota = { rows = 5 }\n[role.fields]", &["22:9 `quota` has no `period` ? add `period = \"day\"`"]),
         ("many patterns", "[role.fields]", "patterns = ['a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p','q']\n[role.fields]", &["22:12 the role has more than 16 patterns ? join some by `|`; each is looked for in every kept value"]),
         ("an unknown word for rows outside", r#"row_area = "kode_tps""#, "row_area = \"kode_tps\"\noutside = \"drop\"", &["18:11 `outside` cannot be `drop` ? known here: `abort`, `withhold`"]),
         ("one record that is withheld", r#"format = "csv""#, "format = \"json\"\nrecords = \"object\"\noutside = \"withhold\"", &["17:11 the one record of `records = \"object\"` cannot be withheld ? remove `outside`: a record outside the asked area then ends the copy"]),
@@ -542,10 +547,10 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
     let manual = include_str!("../../docs/policy.md");
     let examples: Vec<&str> =
         manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [whole, route, role, nested, ganda, sweep] = examples[..] else {
-        panic!("six examples, not {}", examples.len())
+    let [whole, route, role, nested, ganda, sweep, quota] = examples[..] else {
+        panic!("seven examples, not {}", examples.len())
     };
-    let all = format!("{whole}\n{route}\n{role}\n{nested}\n{ganda}\n{sweep}");
+    let all = format!("{whole}\n{route}\n{role}\n{nested}\n{ganda}\n{sweep}\n{quota}");
     assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
     let rules: Vec<&str> = manual
         .lines()

@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use super::body::{Hangup, Piece, ReplyBody};
 use super::error::SourceError;
 use super::fetch::Copy;
-use super::headers::{Named, Trailers, put_policy};
+use super::headers::{Named, Trailers, put_policy, put_quota, put_rows_left};
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ContentCoding, Format};
@@ -46,6 +46,8 @@ enum Broken {
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Coding(#[from] EncodeError),
+    #[error("the copy has more rows than the {rows} kept back of the quota")]
+    Quota { rows: u64 },
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -72,6 +74,7 @@ impl Broken {
             Self::Source(error) => error.code(),
             Self::Ledger(_) => "grant_failed",
             Self::Coding(_) => "coding_failed",
+            Self::Quota { .. } => "quota_exceeded",
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -94,6 +97,12 @@ impl Copy {
         let (held, done) = oneshot::channel();
         let body = ReplyBody::copy(pieces, held);
         let mut response = head(&self.release.grant, Some(&self.format), coding, Some(named), body);
+        if let Some(quota) = self.release.open.quota() {
+            let window = Duration::from_millis(quota.until_ms.saturating_sub(quota.from_ms));
+            let ends = Duration::from_millis(quota.until_ms.saturating_sub(path.options.clock.unix_ms()));
+            put_quota(response.headers_mut(), quota.rows, window);
+            put_rows_left(response.headers_mut(), quota.rows.saturating_sub(quota.taken), ends);
+        }
         if let Some(trailers) = &trailers {
             trailers.announce(response.headers_mut());
         }
@@ -117,12 +126,22 @@ impl Copy {
 
 /// The answer to `HEAD`: what the head of the copy would say, as far as that is known without asking the source. No
 /// data leaves, so there is no release.
-pub(super) fn head_alone(grant: &Grant, coding: Option<ContentCoding>) -> Response<ReplyBody> {
+pub(super) fn head_alone(
+    grant: &Grant,
+    coding: Option<ContentCoding>,
+    clock: &dyn Clock,
+) -> Response<ReplyBody> {
     let (sender, pieces) = mpsc::channel(1);
     // An end without a length: that of the copy is not known.
     let _ = sender.try_send(Piece::End(None));
     let (held, _) = oneshot::channel();
-    head(grant, grant.format(), coding, None, ReplyBody::copy(pieces, held))
+    let mut response = head(grant, grant.format(), coding, None, ReplyBody::copy(pieces, held));
+    if let Some(quota) = grant.quota() {
+        let (from_ms, until_ms) = quota.period.around(clock.unix_ms());
+        let window = Duration::from_millis(until_ms.saturating_sub(from_ms));
+        put_quota(response.headers_mut(), quota.rows, window);
+    }
+    response
 }
 
 /// A format that only the source's answer settles is left out of the answer to `HEAD` (RFC 9110, section 9.3.2).
@@ -293,6 +312,10 @@ impl Delivery {
     }
 
     async fn send(&mut self, ready: Redacted, encoder: &mut Encoder) -> Result<(), Broken> {
+        let most = self.copy.release.open.quota().map(|quota| quota.reserved);
+        if let Some(rows) = most.filter(|rows| self.copy.redactor.tally().rows_out > *rows) {
+            return Err(Broken::Quota { rows });
+        }
         self.copy.release.open.allow(ready.len()).await?;
         let limit = self.stall_timeout;
         let place = match timeout(limit, self.sender.reserve()).await {

@@ -1,6 +1,8 @@
 //! What every answer of a release bears: its name, the policy that decided, where its receipt is; and after the body,
 //! where the requester reads that far, its digest.
 
+use std::time::Duration;
+
 use http::header::{LINK, TE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 
@@ -15,6 +17,8 @@ const RELEASE_ID: HeaderName = HeaderName::from_static("release-id");
 const POLICY_DIGEST: HeaderName = HeaderName::from_static("policy-digest");
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const UNENCODED_DIGEST: HeaderName = HeaderName::from_static("unencoded-digest");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// A release as its answers name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,19 @@ impl Named {
 
 pub(super) fn put_policy(headers: &mut HeaderMap, digest: Digest) {
     put(headers, POLICY_DIGEST, &format!("sha-256={digest}"));
+}
+
+/// The quota of rows, before anything is taken (draft-ietf-httpapi-ratelimit-headers). What the draft counts are requests
+/// unless `qu` says something else.
+pub(super) fn put_quota(headers: &mut HeaderMap, rows: u64, window: Duration) {
+    let window = window.as_secs();
+    put(headers, RATELIMIT_POLICY, &format!("\"rows\";q={rows};qu=\"rows\";w={window}"));
+}
+
+/// How many rows were left before this copy, and when the period ends.
+pub(super) fn put_rows_left(headers: &mut HeaderMap, left: u64, ends: Duration) {
+    let ends = ends.as_secs();
+    put(headers, RATELIMIT, &format!("\"rows\";r={left};t={ends}"));
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {

@@ -94,6 +94,9 @@ kinds! {
     TOO_MANY_REQUESTS "too_many_requests" 429
         "Too many requests. Wait as long as `Retry-After` says."
         "Terlalu banyak permintaan. Tunggu selama yang disebut `Retry-After`."
+    QUOTA_EXCEEDED "quota_exceeded" 429
+        "No rows are left of the quota of this period, or copies under way keep them back. Wait as long as `Retry-After` says."
+        "Kuota baris untuk periode ini sudah habis atau sedang dicadangkan untuk salinan yang masih berjalan. Tunggu selama yang disebut `Retry-After`."
     SOURCE_FAILED "source_failed" 502
         "The voter-data source gave an answer that cannot be released. The operator has the cause."
         "Sumber data pemilih memberikan jawaban yang tidak dapat diserahkan. Operator mengetahui penyebabnya."

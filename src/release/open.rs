@@ -6,8 +6,8 @@ use tracing::info;
 use super::error::ReleaseError;
 use super::headers::Named;
 use super::path::Path;
-use crate::domain::{CopyKey, Digest, ReleaseId};
-use crate::ledger::{CEILING_STEP_BYTES, Intent, OpenRelease};
+use crate::domain::{CopyKey, Digest, ReleaseId, RowQuota};
+use crate::ledger::{CEILING_STEP_BYTES, Intent, OpenRelease, Reserved};
 use crate::policy::Grant;
 
 /// The secret from which the key of every copy is derived. It stays outside the ledger.
@@ -53,6 +53,13 @@ impl Release {
     }
 }
 
+/// What a copy asks to have kept back; the ledger writes down how much of it there was.
+fn asked(quota: &RowQuota, now_ms: u64) -> Reserved {
+    let (from_ms, until_ms) = quota.period.around(now_ms);
+    let rows = quota.rows;
+    Reserved { from_ms, until_ms, rows, taken: rows, reserved: quota.copy.unwrap_or(rows) }
+}
+
 impl Path {
     pub(super) async fn open(&self, grant: Grant) -> Result<Release, ReleaseError> {
         let mut random = [0; 10];
@@ -82,6 +89,7 @@ impl Path {
             ask_digest: master.ask_digest(&release, &grant.ask().path_and_query()).0,
             media_type: grant.format().map(|format| format.media_type().to_owned()),
             ceiling_bytes: Some(CEILING_STEP_BYTES),
+            quota: grant.quota().map(|quota| asked(&quota, self.options.clock.unix_ms())),
         };
         let (route, wilayah) = (intent.route.clone(), intent.wilayah);
         let open = self.options.ledger.open_release(intent).await?;

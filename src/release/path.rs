@@ -22,7 +22,7 @@ use super::{accept, deliver, receipt, refusal, tiles};
 use crate::admission::{Admission, AdmissionError};
 use crate::domain::{Clock, Method, Random};
 use crate::identity::{Requester, Verifier};
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, LedgerError};
 use crate::policy::PolicySet;
 use crate::redact;
 use crate::upstream::Upstream;
@@ -101,7 +101,7 @@ impl Path {
         let grant = policy.decide(requester, ask, clock.unix_seconds())?;
         let coding = accept::coding(request.headers(), grant.codings());
         if grant.ask().method() == Method::Head {
-            return Ok(deliver::head_alone(&grant, coding));
+            return Ok(deliver::head_alone(&grant, coding, &**clock));
         }
         let release = self.open(grant).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
@@ -137,6 +137,9 @@ impl Path {
             ReleaseError::Unclosed { named: Named { release, .. }, .. } => {
                 warn!(%release, cause, outcome = "open", "release not closed");
                 return;
+            }
+            ReleaseError::Ledger(LedgerError::QuotaExceeded { .. }) => {
+                info!(code = refusal.kind.code, cause, "refused");
             }
             ReleaseError::Ledger(_) | ReleaseError::Random => {
                 warn!(code = refusal.kind.code, cause, "refused");

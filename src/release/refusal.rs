@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::ask::RequestError;
 use super::body::ReplyBody;
 use super::error::{ReleaseError, SourceError};
-use super::headers::Named;
+use super::headers::{Named, put_quota, put_rows_left};
 use super::kinds::{self, Kind};
 use super::problem::{Language, document};
 use crate::domain::AskError;
@@ -32,19 +32,34 @@ pub struct Refusal {
     pub kind: &'static Kind,
     pub release: Option<Named>,
     retry_after: Option<Duration>,
+    quota: Option<Exhausted>,
     allow: Option<String>,
     /// Set where the two sides may no longer agree on where the next request begins.
     close: bool,
+}
+
+/// A quota of which nothing is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Exhausted {
+    rows: u64,
+    window: Duration,
+    /// Until the period ends.
+    left: Duration,
 }
 
 impl Refusal {
     /// The refusal for a cause.
     pub fn of(error: &ReleaseError) -> Self {
         let kind = kind_of(error);
-        let mut refusal = Self { kind, release: None, retry_after: None, allow: None, close: false };
+        let mut refusal =
+            Self { kind, release: None, retry_after: None, quota: None, allow: None, close: false };
         match error {
             ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
             ReleaseError::Ledger(LedgerError::ElectionOver) => {}
+            ReleaseError::Ledger(LedgerError::QuotaExceeded { rows, window, left, is_kept_back }) => {
+                refusal.retry_after = Some(if *is_kept_back { TRY_LATER.min(*left) } else { *left });
+                refusal.quota = Some(Exhausted { rows: *rows, window: *window, left: *left });
+            }
             ReleaseError::Ledger(_) | ReleaseError::Random | ReleaseError::StillOpen => {
                 refusal.retry_after = Some(TRY_LATER);
             }
@@ -97,6 +112,10 @@ impl Refusal {
         put(headers, RETRY_AFTER, wait);
         put(headers, ALLOW, self.allow.clone());
         put(headers, CONNECTION, self.close.then(|| "close".to_owned()));
+        if let Some(Exhausted { rows, window, left }) = self.quota {
+            put_quota(headers, rows, window);
+            put_rows_left(headers, 0, left);
+        }
         if let Some(named) = &self.release {
             named.put(headers);
         }
@@ -119,6 +138,7 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Request(request) => kind_of_request(*request),
         ReleaseError::Denied(denial) => kind_of_denial(denial),
         ReleaseError::Ledger(LedgerError::ElectionOver) => &kinds::ELECTION_OVER,
+        ReleaseError::Ledger(LedgerError::QuotaExceeded { .. }) => &kinds::QUOTA_EXCEEDED,
         ReleaseError::Ledger(_) | ReleaseError::Unclosed { .. } | ReleaseError::Random => &kinds::TRY_LATER,
         ReleaseError::Failed { source, .. } => of_source(source),
         ReleaseError::ReceiptUnknown | ReleaseError::NotPublic => &kinds::NOT_FOUND,

@@ -188,6 +188,7 @@ fn release(index: u64, kind: usize, area: &str, source: &[Value], party: u16) ->
         ask_digest: [0; 32],
         media_type: None,
         ceiling_bytes: None,
+        quota: None,
     };
     let account = Account {
         index,

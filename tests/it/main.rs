@@ -15,6 +15,7 @@ mod limits;
 mod memory;
 mod midstream;
 mod operate;
+mod quota;
 mod receipts;
 mod replicas;
 mod requests;

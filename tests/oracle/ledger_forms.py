@@ -126,18 +126,29 @@ def pair(first, second):
 
 
 def keys(**forms):
-    """An object with these keys in this order, and no other."""
+    """An object with these keys in this order, and no other. Those of a `seldom` form may be left out."""
 
     def form(value):
         require(isinstance(value, dict), "it is no object")
-        require(list(value) == list(forms), f"its keys are {list(value)} and not {list(forms)}")
-        for key, own in forms.items():
+        there = {key: own for key, own in forms.items() if key in value or not hasattr(own, "is_seldom")}
+        require(list(value) == list(there), f"its keys are {list(value)} and not {list(there)}")
+        for key, own in there.items():
             try:
                 own(value[key])
             except Refused as why:
                 raise Refused(f"`{key}`: {why}") from None
 
     return form
+
+
+def seldom(form):
+    """A key that is left out where there is nothing to say."""
+
+    def own(value):
+        form(value)
+
+    own.is_seldom = True
+    return own
 
 
 def signed(value):
@@ -244,6 +255,7 @@ FORMS = {
         ask_digest=digest,
         media_type=maybe(text),
         ceiling_bytes=maybe(count),
+        quota=seldom(keys(from_ms=count, until_ms=count, rows=count, taken=count, reserved=count)),
     ),
     "release.grant": dict(**OF_RELEASE, ceiling_bytes=count, bytes=count, body_sha256=digest),
     "release.complete": dict(

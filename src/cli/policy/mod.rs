@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::document::Diagnostic;
-use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, Records};
+use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, Records, RowQuota};
 use crate::policy::{BodyFormat, Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +66,7 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Outcome {
 }
 
 fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
+    let mut quotas = Vec::new();
     let mut policies = print::table(&["policy", "election", "stage", "version", "valid (WIB)", "sha-256"]);
     let mut routes = print::table(&["policy", "route", "methods", "format", "codings", "parameters"]);
     let mut roles = print::table(&["policy", "role", "level", "field", "action"]);
@@ -90,6 +91,10 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
             ]);
         }
         for role in RoleReport::all(policy) {
+            if let Some(quota) = role.quota {
+                let (name, level) = (policy.name(), role.level.as_str());
+                quotas.push(format!("Quota of {name}, {} at {level}: {quota}, for each party", role.role));
+            }
             for field in role.fields {
                 let action = match field.action.as_str() {
                     "drop" => "drop".to_owned(),
@@ -101,6 +106,9 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
         }
     }
     writeln!(out, "{policies}\n\n{routes}\n\n{roles}\n")?;
+    for quota in quotas {
+        writeln!(out, "{quota}")?;
+    }
     writeln!(out, "What is not named here is denied or stays behind. Digest of the set: {}", set.digest())?;
     Ok(())
 }
@@ -145,6 +153,9 @@ struct RoleReport {
     role: String,
     level: Level,
     fields: Vec<FieldReport>,
+    /// Rows that a party may take; left out where there is no quota.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<RowQuota>,
 }
 
 #[derive(Serialize)]
@@ -216,6 +227,7 @@ impl RoleReport {
         let roles = policy.roles().iter().map(|role| Self {
             role: role.role.to_string(),
             level: role.level,
+            quota: role.quota,
             fields: role
                 .fields
                 .iter()
