@@ -16,12 +16,12 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use toml::de::DeTable;
 
-use super::{Area, Counting, EntitledParty, Register, areas};
+use super::{Area, Counting, EntitledParty, Register, areas, parties};
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, quote, word};
 use crate::domain::{Dataset, Determination, Stage, Wilayah};
 
@@ -40,6 +40,7 @@ const REGISTER_KEYS: &[Key] = &[
     Key { name: "counting", example: "\"calendar\"" },
     Key { name: "days_off", example: "[\"2023-06-29\"]" },
     Key { name: "areas", example: "\"wilayah.csv\"" },
+    Key { name: "parties", example: "\"partai.csv\"" },
 ];
 
 const PARTY_KEYS: &[Key] = &[
@@ -53,18 +54,18 @@ const COUNTINGS: &[(&str, bool)] = &[("calendar", false), ("working", true)];
 /// Most days a register may give: more is a slip of the hand.
 const DAYS_MAX: u64 = 366;
 
-/// Reads the register at `path` and, if it names one, the file of its areas beside it; or all that is wrong with
-/// either.
+/// Reads the register at `path` and the files of its areas and parties beside it, where it names them; or all that is
+/// wrong with any.
 pub fn load(path: &Path) -> Result<Register, Vec<Diagnostic>> {
     let source = Source::read(path).map_err(|problem| vec![problem])?;
     let mut problems = Problems::of(&source);
-    let mut of_areas = Vec::new();
+    let mut beside = Vec::new();
     let read = source.parse(&mut problems).and_then(|table| {
         let keys = Keys::open(&table, 0..0, "the file", FILE_KEYS, &mut problems);
-        read(&keys, path, &mut of_areas, &mut problems)
+        read(&keys, path, &mut beside, &mut problems)
     });
     let mut found = problems.into_sorted();
-    found.extend(of_areas);
+    found.extend(beside);
     match read {
         Some(register) if found.is_empty() => Ok(register),
         _ => Err(found),
@@ -74,13 +75,16 @@ pub fn load(path: &Path) -> Result<Register, Vec<Diagnostic>> {
 fn read(
     file: &Keys<'_>,
     path: &Path,
-    of_areas: &mut Vec<Diagnostic>,
+    beside: &mut Vec<Diagnostic>,
     problems: &mut Problems<'_>,
 ) -> Option<Register> {
     let head = file.need_table("register", problems);
-    let parties = file.need_tables("party", problems);
-    let parties = read_parties(&parties, problems);
-    let head = head?;
+    let Some(head) = head else {
+        // What else is wrong is said all the same.
+        let tables = file.need_tables("party", problems);
+        read_parties(&tables, problems);
+        return None;
+    };
     let keys = Keys::open(head.value, head.span.clone(), "`[register]`", REGISTER_KEYS, problems);
     let election = keys.need_text("election", problems).map(|text| text.value.to_owned());
     let stage =
@@ -90,7 +94,8 @@ fn read(
     keys.need("days", problems);
     let days = keys.number("days", problems).and_then(|number| read_days(&number, problems));
     let counting = read_counting(&keys, problems);
-    let areas = read_areas(file, &keys, path, of_areas, problems);
+    let parties = read_all_parties(file, &keys, path, beside, problems);
+    let areas = read_areas(file, &keys, path, beside, problems);
     let (days, counting) = (days?, counting?);
     let mut areas: BTreeMap<Wilayah, Area> = areas?;
     for area in areas.values_mut() {
@@ -154,6 +159,34 @@ fn read_date(text: &At<&str>, problems: &mut Problems<'_>) -> Option<Date> {
         );
     }
     date.ok()
+}
+
+/// From the tables of this file or from the CSV file it names: one of the two.
+fn read_all_parties(
+    file: &Keys<'_>,
+    keys: &Keys<'_>,
+    path: &Path,
+    beside: &mut Vec<Diagnostic>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<EntitledParty>> {
+    if keys.get("parties").is_none() {
+        let tables = file.need_tables("party", problems);
+        return read_parties(&tables, problems);
+    }
+    let name = keys.text("parties", problems)?;
+    if file.get("party").is_some() {
+        problems.push(
+            Problem::at(name.span, "the parties stand here and in another file")
+                .help("remove `parties`, or the `[[party]]` tables"),
+        );
+        return None;
+    }
+    parties::read(&next_to(path, name.value)).map_err(|found| beside.extend(found)).ok()
+}
+
+/// The file of this name in the folder of the register.
+fn next_to(register: &Path, name: &str) -> PathBuf {
+    register.parent().unwrap_or(Path::new("")).join(name)
 }
 
 fn read_parties(tables: &[At<&DeTable<'_>>], problems: &mut Problems<'_>) -> Option<Vec<EntitledParty>> {
@@ -224,14 +257,13 @@ fn read_areas(
     file: &Keys<'_>,
     keys: &Keys<'_>,
     path: &Path,
-    of_areas: &mut Vec<Diagnostic>,
+    beside: &mut Vec<Diagnostic>,
     problems: &mut Problems<'_>,
 ) -> Option<BTreeMap<Wilayah, Area>> {
     let tables = if file.get("area").is_some() { file.need_tables("area", problems) } else { Vec::new() };
     match (keys.text("areas", problems), tables.is_empty()) {
         (Some(name), true) => {
-            let path = path.parent().unwrap_or(Path::new("")).join(name.value);
-            areas::read(&path).map_err(|found| of_areas.extend(found)).ok()
+            areas::read(&next_to(path, name.value)).map_err(|found| beside.extend(found)).ok()
         }
         (Some(name), false) => {
             problems.push(

@@ -1,6 +1,6 @@
 //! The register of what is owed: which parties are entitled to a copy of which list, for which areas, and by when.
 //!
-//! It is a TOML file that the operator writes, with the areas in it or in a CSV file beside it. The law starts the
+//! It is a TOML file that the operator writes, with the areas and the parties in it or in CSV files beside it. The law starts the
 //! clock of each kabupaten/kota with its own determination of the list; so each area has a date, or none yet. From the
 //! register and from what the ledger says was handed over, [`due`] tells what is still owed.
 //!
@@ -11,6 +11,8 @@ mod areas;
 mod count;
 pub mod due;
 mod file;
+mod parties;
+mod table;
 
 use std::collections::BTreeMap;
 
