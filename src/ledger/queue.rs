@@ -15,6 +15,7 @@ use crate::store::NewEntry;
 const BATCH_ENTRIES_MAX: usize = 1_024;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
+#[expect(clippy::large_enum_variant, reason = "nearly all messages are the large one")]
 pub(super) enum Message {
     Append(Append),
     /// Tell other replicas that we live.
