@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use super::book::Book;
 use super::entry::{Cause, Entry, ReplicaStart, Started};
 use super::error::LedgerError;
-use super::notice::{AuditRead, PolicyChange, PolicyLine, RegisterChange};
+use super::notice::{PolicyChange, PolicyLine, RegisterChange};
 use super::reconcile::reconcile;
+use super::spool::{self, Left};
 use super::stamper::Stamper;
 use crate::domain::Digest;
 use crate::store::Filter;
@@ -31,7 +32,7 @@ pub(super) fn begin(
     stamper: &Stamper,
     start: ReplicaStart,
     in_force: Option<&InForce>,
-    reads: Vec<AuditRead>,
+    reads: &[Left],
 ) -> Result<(), LedgerError> {
     let found = book.head();
     let index = found.size.saturating_sub(1);
@@ -47,9 +48,7 @@ pub(super) fn begin(
     entries.insert(0, Entry::ReplicaStart(started));
     let mut entries = entries.iter().map(|entry| stamper.write(entry)).collect::<Result<Vec<_>, _>>()?;
     entries.extend(reconcile(book, stamper, Cause::ProcessEnded, &HashSet::new())?);
-    for read in reads {
-        entries.push(stamper.write(&Entry::AuditRead(Box::new(read)))?);
-    }
+    entries.extend(spool::entries(book.store(), stamper, reads)?);
     book.commit(&entries)?;
     Ok(())
 }

@@ -68,6 +68,7 @@ impl ByHand {
         let mut book = self.open(true)?;
         let index = book.rotate(new, &self.stamper)?;
         self.anchor(&book)?;
+        Self::leave(book);
         Ok(index)
     }
 
@@ -93,6 +94,7 @@ impl ByHand {
         let own = Continuation { head_size, head_root, lost, operator, reason };
         let index = book.commit(&[self.stamper.write(&Entry::Continue(Box::new(own)))?])?;
         self.anchor(&book)?;
+        Self::leave(book);
         Ok(Loss { index, until, kept })
     }
 
@@ -108,7 +110,15 @@ impl ByHand {
         if alone.is_some() {
             self.anchor(&book)?;
         }
+        Self::leave(book);
         Ok(index)
+    }
+
+    /// What was to be entered is: nobody need wait for us, and if they do it is for a minute.
+    fn leave(mut book: Book) {
+        if let Err(error) = book.leave() {
+            tracing::warn!(%error, "replicas were not told that this command ends");
+        }
     }
 
     /// The right to append is held when it returns.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::tests::{all, clock, intent, kinds, new_ledger, random, start};
 use super::*;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, Filter, Head, Inspected, Listed, Replica, Store, StoredEntry};
+use crate::store::{Batch, Filter, Head, Inspected, Listed, ReadId, Replica, Store, StoredEntry};
 
 /// What a store does wrong when asked for a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +37,9 @@ impl crate::store::Reader for FaultyStore {
     }
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.inner.open_releases()
+    }
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        self.inner.entered(id)
     }
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
         self.inner.inspect(range, empty)

@@ -13,7 +13,7 @@ use super::key::Signer;
 use super::stamper::Stamper;
 use super::{ANCHOR_FILE, DATABASE_FILE, Ledger, anchor, lock, tree};
 use crate::domain::{Clock, Random};
-use crate::store::postgres::{PostgresOptions, PostgresStore};
+use crate::store::postgres::{self, PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Head, NewEntry, Place, Store, StoreError};
 
@@ -53,6 +53,22 @@ impl Ledger {
         anchor::sync_directory_of(&database).map_err(at(&database))
     }
 
+    /// Brings the tables of a store to those of this program, and gives the versions before and now. For a file no
+    /// server may hold the directory; for a server the address is that of its owner, and `role` that of the service.
+    /// Must not be called on a thread that runs futures.
+    pub fn upgrade(place: &Place, directory: Option<&Path>, role: &str) -> Result<(i64, i64), LedgerError> {
+        if place.is_missing() {
+            return Err(LedgerError::Missing { place: place.to_string() });
+        }
+        match place {
+            Place::File(path) => {
+                let _lock = directory.map(lock).transpose()?;
+                Ok(SqliteStore::upgrade(path)?)
+            }
+            Place::Server(server) => Ok(postgres::upgrade(server, role)?),
+        }
+    }
+
     /// Makes a new ledger on a server, whose owner the address names, for a service that has the role `role`. The
     /// anchor is written into the directory last. Must not be called on a thread that runs futures.
     pub fn init_on(
@@ -87,7 +103,8 @@ fn genesis(stamper: &Stamper, signer: &Signer, operator: &str) -> Result<NewEntr
     }))
 }
 
-fn empty() -> Head {
+/// The head of a store without entries.
+pub(super) fn empty() -> Head {
     Head { size: 0, root: tree::empty_root(), checkpoint: String::new() }
 }
 

@@ -43,9 +43,12 @@ mod reader;
 mod receipt;
 mod reconcile;
 mod release;
+mod replay;
 mod rows;
 #[cfg(test)]
 mod shared;
+#[cfg(test)]
+mod shared_by_hand;
 pub mod spool;
 mod stamper;
 #[cfg(test)]
@@ -104,6 +107,9 @@ const LOCK_FILE: &str = "ledger.lock";
 
 /// How often other replicas are told that this one lives: a quarter of the time after which they give it up.
 const BEAT_INTERVAL: Duration = Duration::from_secs(15);
+/// How often reads of auditors are looked for; in a server, which is asked for them, less often.
+const READS_INTERVAL: Duration = Duration::from_millis(50);
+const READS_INTERVAL_SHARED: Duration = Duration::from_millis(200);
 /// How often, and after how long, a lock that is held is tried again.
 const LOCK_TRIES: usize = 5;
 const LOCK_STEP: Duration = Duration::from_millis(20);
@@ -218,9 +224,9 @@ impl Ledger {
             let (size, verifier) = (book.head().size, options.signer.verifier());
             let cosigned = Cosigned::load(&options.directory, &options.store, size, &verifier);
             spool::make(&options.directory);
-            let (files, reads): (Vec<_>, Vec<_>) = spool::waiting(&options.directory).into_iter().unzip();
-            boot::begin(&mut book, &stamper, start, options.in_force.as_ref(), reads)?;
-            spool::take_away(files);
+            let reads = spool::waiting(&options.directory);
+            boot::begin(&mut book, &stamper, start, options.in_force.as_ref(), &reads)?;
+            spool::take_away(&reads);
             Ok::<_, LedgerError>((book, is_shared, cosigned))
         };
         // An engine that waits for a server must not do so on a thread that runs futures.
@@ -242,8 +248,8 @@ impl Ledger {
         if let Some(interval) = options.heartbeat {
             remind(sender.downgrade(), interval / 2, || Message::Heartbeat).map_err(file_error)?;
         }
-        spool::watch(options.directory.clone(), sender.downgrade(), Arc::clone(&stamper), Arc::clone(&gauge))
-            .map_err(file_error)?;
+        let look = if is_shared { READS_INTERVAL_SHARED } else { READS_INTERVAL };
+        remind(sender.downgrade(), look, || Message::Reads).map_err(file_error)?;
         let writer = Writer {
             queue,
             connect,
@@ -255,6 +261,7 @@ impl Ledger {
             live: HashSet::new(),
             heartbeat: options.heartbeat,
             stored_ms: stamper.clock.unix_ms(),
+            directory: options.directory.clone(),
         };
         let thread = thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
             let _lock = lock;

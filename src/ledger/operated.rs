@@ -222,3 +222,45 @@ async fn a_loss_is_gone_on_from_only_when_stated_and_stays_visible() {
         "{verdict:?}"
     );
 }
+
+#[tokio::test]
+async fn a_read_is_entered_once_however_often_its_file_is_found() {
+    let (directory, signer) = new_ledger();
+    let read = AuditRead {
+        auditor: "panwas".to_owned(),
+        question: "open".to_owned(),
+        parameters: Vec::new(),
+        entries: 2,
+    };
+    let reads = || kinds(directory.path()).iter().filter(|kind| **kind == "audit.read").count();
+    let taken = async |waiting: &spool::Waiting| {
+        let until = Instant::now() + LIMIT;
+        while !waiting.is_taken() {
+            assert!(Instant::now() < until, "it is not taken away");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let ledger = open(directory.path(), &signer).unwrap();
+    let waiting = spool::Waiting::leave(directory.path(), &read, &*random()).unwrap().unwrap();
+    let name = leaf::hex(&waiting.id);
+    let file = directory.path().join(spool::DIRECTORY).join(format!("{name}.json"));
+    let text = serde_json::to_string(&read).unwrap();
+    taken(&waiting).await;
+    // As if the process had died between the entry and the file, and looked again later, or started anew.
+    fs::write(&file, &text).unwrap();
+    taken(&waiting).await;
+    assert_eq!(reads(), 1);
+    ledger.shut_down().await;
+    fs::write(&file, &text).unwrap();
+    let cut = crash(directory.path());
+    open(directory.path(), &signer).unwrap().shut_down().await;
+    assert!(waiting.is_taken());
+    open(cut.path(), &signer).unwrap().shut_down().await;
+    let of_cut = kinds(cut.path()).iter().filter(|kind| **kind == "audit.read").count();
+    assert_eq!((reads(), of_cut), (1, 1));
+    // The same question asked again is another read.
+    spool::Waiting::leave(directory.path(), &read, &crate::domain::SeededRandom::new(77)).unwrap().unwrap();
+    open(directory.path(), &signer).unwrap().shut_down().await;
+    assert_eq!(reads(), 2);
+    sound(directory.path(), None);
+}

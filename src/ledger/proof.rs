@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::tree::{Tree, leaf_hash};
-    use crate::store::{Filter, Head, Inspected, Listed, StoredEntry};
+    use crate::store::{Filter, Head, Inspected, Listed, ReadId, StoredEntry};
 
     /// A reader that has tiles and nothing else.
     struct Kept(HashMap<(u8, u64), Vec<u8>>);
@@ -210,6 +210,9 @@ mod tests {
         }
         fn tile(&mut self, level: u8, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(self.0.get(&(level, index)).cloned())
+        }
+        fn entered(&mut self, _: &ReadId) -> Result<Option<u64>, StoreError> {
+            Ok(None)
         }
         fn inspect(&mut self, _: Range<u64>, _: Listed) -> Result<Inspected, StoreError> {
             Err(StoreError::Format)

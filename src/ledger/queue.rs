@@ -22,6 +22,8 @@ pub(super) enum Message {
     Beat,
     /// Say that we live in the ledger, if nothing has been entered for a while.
     Heartbeat,
+    /// Enter the reads of auditors that wait.
+    Reads,
     /// Store what is queued, end, and say so.
     ShutDown(oneshot::Sender<()>),
 }
@@ -78,7 +80,12 @@ pub(super) enum End {
 }
 
 /// All that waits, up to the limits of a batch.
-pub(super) fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Option<End>) -> Vec<Append> {
+pub(super) fn gather(
+    first: Append,
+    queue: &mut Receiver<Message>,
+    are_reads_due: &mut bool,
+    end: &mut Option<End>,
+) -> Vec<Append> {
     let mut bytes = first.entry.leaf.len();
     let mut batch = vec![first];
     while batch.len() < BATCH_ENTRIES_MAX && bytes < BATCH_BYTES_MAX {
@@ -89,6 +96,7 @@ pub(super) fn gather(first: Append, queue: &mut Receiver<Message>, end: &mut Opt
             }
             // So busy that others hear of us anyway.
             Ok(Message::Beat | Message::Heartbeat) => {}
+            Ok(Message::Reads) => *are_reads_due = true,
             Ok(Message::ShutDown(done)) => {
                 *end = Some(End::Asked(done));
                 break;

@@ -14,7 +14,7 @@ use super::leaf::Stamp;
 use super::verify::{self, Verdict, Verification};
 use super::{ANCHOR_FILE, DATABASE_FILE, export};
 use crate::domain::{Party, ReleaseId, Wilayah};
-use crate::store::{Filter, Place, Reader, StoredEntry};
+use crate::store::{Filter, Place, ReadId, Reader, StoredEntry};
 
 /// One state of the ledger: what is appended after opening is not seen.
 pub struct LedgerReader {
@@ -111,6 +111,11 @@ impl LedgerReader {
     pub fn at(&mut self, index: u64) -> Result<Option<Record>, LedgerError> {
         let found = self.store.entries(index, 1)?.into_iter().find(|entry| entry.index == index);
         found.as_ref().map(Record::read).transpose()
+    }
+
+    /// The index of the entry of a read that was left under this name.
+    pub fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, LedgerError> {
+        Ok(self.store.entered(id)?)
     }
 
     /// Checks every entry, hash and signature, by the key given and the anchor at this path; see [`Verification`].

@@ -16,14 +16,14 @@ use crate::store::contract::server::TestServer;
 use crate::store::postgres::{PostgresOptions, PostgresReader};
 
 /// A server with a ledger on it, and a directory for each replica.
-struct Shared {
-    server: TestServer,
-    signer: Signer,
-    made: TempDir,
+pub(super) struct Shared {
+    pub(super) server: TestServer,
+    pub(super) signer: Signer,
+    pub(super) made: TempDir,
 }
 
 impl Shared {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let server = TestServer::start(&[])?;
         server.database("ledger");
         let made = tempfile::tempdir().unwrap();
@@ -35,12 +35,12 @@ impl Shared {
         Some(Self { server, signer, made })
     }
 
-    fn service(&self) -> PostgresOptions {
+    pub(super) fn service(&self) -> PostgresOptions {
         PostgresOptions::load(self.server.address("salinan", "ledger").parse().unwrap(), None, None).unwrap()
     }
 
     /// What a replica of this name is opened with, in a directory of its own.
-    fn options(&self, name: &str, store: PostgresOptions) -> (TempDir, LedgerOptions) {
+    pub(super) fn options(&self, name: &str, store: PostgresOptions) -> (TempDir, LedgerOptions) {
         let directory = tempfile::tempdir().unwrap();
         std::fs::copy(self.made.path().join(ANCHOR_FILE), directory.path().join(ANCHOR_FILE)).unwrap();
         let options = LedgerOptions::new(directory.path(), self.signer.clone());
@@ -48,13 +48,13 @@ impl Shared {
         (directory, options)
     }
 
-    fn open(&self, name: &str) -> (TempDir, Ledger) {
+    pub(super) fn open(&self, name: &str) -> (TempDir, Ledger) {
         let (directory, options) = self.options(name, self.service());
         (directory, Ledger::open(options, start(), clock(), random()).unwrap())
     }
 
     /// Everything that is stored, read on a thread of its own.
-    fn entries(&self) -> Vec<(Stamp, Entry)> {
+    pub(super) fn entries(&self) -> Vec<(Stamp, Entry)> {
         let service = self.service();
         let read = move || PostgresReader::open(&service)?.entries(0, 100_000);
         let entries = thread::spawn(read).join().unwrap().unwrap();
@@ -67,7 +67,7 @@ impl Shared {
         self.entries().iter().map(word).collect()
     }
 
-    fn verify(&self) -> verify::Report {
+    pub(super) fn verify(&self) -> verify::Report {
         let place = Place::Server(self.service());
         let verifier = self.signer.verifier();
         let verify = move || LedgerReader::open_at(&place, None)?.verify(Some(&verifier), None);
@@ -356,5 +356,66 @@ async fn replicas_share_one_quota() {
     drop(held);
     next.shut_down().await;
     b.shut_down().await;
+    shared.verify();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn reads_left_in_the_server_are_entered_once_by_whichever_replica() {
+    let Some(shared) = Shared::new() else { return };
+    let read = |number: u64| AuditRead {
+        auditor: "panwas".to_owned(),
+        question: "open".to_owned(),
+        parameters: Vec::new(),
+        entries: number,
+    };
+    let service = shared.service();
+    let leave = move |from: u64| {
+        let service = service.clone();
+        let leave = move || {
+            let random = crate::domain::SeededRandom::new(from);
+            let left: Vec<_> = (from..from + 10)
+                .map(|number| spool::leave_on(&service, &read(number), &random).unwrap())
+                .collect();
+            let is_served = left.into_iter().map(|(mut desk, _)| desk.is_served().unwrap());
+            is_served.collect::<Vec<_>>()
+        };
+        tokio::task::spawn_blocking(leave)
+    };
+    // Nobody is there yet; who comes first enters them.
+    assert_eq!(leave(100).await.unwrap(), [false; 10]);
+    let (_a, a) = shared.open("a");
+    assert_eq!(shared.words().iter().filter(|word| *word == "read").count(), 10);
+    let (_b, b) = shared.open("b");
+    shared.server.sql("ledger", "SELECT salinan.ask('0123456789abcdef', 'no read')");
+    let copies = tokio::spawn({
+        let b = b.clone();
+        async move {
+            for number in 0..50 {
+                drop(b.open_release(intent(number)).await.unwrap());
+            }
+        }
+    });
+    let (one, other) = tokio::join!(leave(200), leave(300));
+    assert!(one.unwrap().into_iter().chain(other.unwrap()).all(|is_served| is_served));
+    copies.await.unwrap();
+    until("entered", || shared.words().iter().filter(|word| *word == "read").count() == 30).await;
+    until("nothing waits", || {
+        shared.server.sql("ledger", "SELECT count(*) FROM salinan.read WHERE idx IS NULL") == "0"
+    })
+    .await;
+    a.shut_down().await;
+    b.shut_down().await;
+    // Who ended said so.
+    assert_eq!(shared.server.sql("ledger", "SELECT count(*) FROM salinan.replica WHERE NOT is_out"), "0");
+    let mut entered: Vec<u64> = shared
+        .entries()
+        .into_iter()
+        .filter_map(|(_, entry)| match entry {
+            Entry::AuditRead(read) => Some(read.entries),
+            _ => None,
+        })
+        .collect();
+    entered.sort_unstable();
+    assert!(entered.into_iter().eq((100..110).chain(200..210).chain(300..310)));
     shared.verify();
 }

@@ -1,43 +1,48 @@
 //! Reads of the record on their way into it.
 //!
-//! A ledger has one writer, and an auditor's command is not it: it must be able to read beside a server, on what a
-//! crash left, and on evidence that nobody may change. So it never appends. It leaves what was asked in a file of
-//! `audit-reads/`, on disk before anything is answered; the server enters it and takes the file away once the entry is
-//! durable. Where no server runs, the next one enters the file before it serves.
+//! A ledger has one history, and an auditor's command does not write it: it must be able to read beside a server, on
+//! what a crash left, and on evidence that nobody may change. So it never appends. It leaves what was asked, on disk
+//! before anything is answered: in a file of `audit-reads/`, or in the store itself where that is a server. Whoever
+//! serves enters it. Where nobody does, the next one enters it before it serves.
 //!
-//! A file that was entered and could not be taken away is entered again: better twice than never. A copy of a ledger
-//! has no such folder.
+//! Each is left under a random name, and the batch that enters it says so to the store, which takes no name twice. So it
+//! is entered once, whenever a process dies and however many replicas look. A copy of a ledger has no such folder.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-
-use tokio::sync::{mpsc, oneshot};
 
 use super::entry::Entry;
 use super::error::LedgerError;
 use super::leaf::hex;
 use super::notice::AuditRead;
-use super::queue::{Append, Gauge, Message, Needs, Then};
 use super::stamper::Stamper;
 use super::{LOCK_FILE, anchor};
 use crate::domain::Random;
+use crate::store::postgres::{Desk, PostgresOptions};
+use crate::store::{NewEntry, ReadId, Store, Turn};
 
 /// The folder in the ledger's directory.
 pub const DIRECTORY: &str = "audit-reads";
 /// Longest file, and most files entered at a time.
 const FILE_BYTES_MAX: u64 = 16 << 10;
 const ROUND_MAX: usize = 64;
-/// How often the folder is looked into.
-const STEP: Duration = Duration::from_millis(50);
 
-/// A read that waits to be entered.
+/// A read that was left to be entered, as who left it sees it.
 #[derive(Debug)]
 pub struct Waiting {
     path: PathBuf,
+    /// Its name, under which the store tells of its entry.
+    pub id: ReadId,
+}
+
+/// A read that was left in a file, as who enters it sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Left {
+    path: PathBuf,
+    id: ReadId,
+    read: AuditRead,
 }
 
 impl Waiting {
@@ -51,21 +56,23 @@ impl Waiting {
         if !folder.is_dir() {
             return Ok(None);
         }
-        let mut name = [0; 16];
-        if !random.fill(&mut name) {
-            return Err(LedgerError::Random);
-        }
-        let path = folder.join(format!("{}.json", hex(&name)));
+        let id = new_id(random)?;
+        let path = folder.join(format!("{}.json", hex(&id)));
         let failed = |source| LedgerError::File { path: path.clone(), source: Arc::new(source) };
         let text = serde_json::to_string(read).map_err(io::Error::from).map_err(failed)?;
         anchor::write(&path, &text).map_err(failed)?;
-        Ok(Some(Self { path }))
+        Ok(Some(Self { path, id }))
     }
 
     /// Whether the server has taken it: then its entry is durable.
     pub fn is_taken(&self) -> bool {
         !self.path.exists()
     }
+}
+
+fn new_id(random: &dyn Random) -> Result<ReadId, LedgerError> {
+    let mut id = [0; 16];
+    if random.fill(&mut id) { Ok(id) } else { Err(LedgerError::Random) }
 }
 
 /// Whether a server holds the ledger in this directory.
@@ -88,12 +95,12 @@ pub(super) fn make(directory: &Path) {
 }
 
 /// The reads that wait, the ones with a sound file at least. Others are set aside, or they would be looked at for ever.
-pub(super) fn waiting(directory: &Path) -> Vec<(PathBuf, AuditRead)> {
+pub(super) fn waiting(directory: &Path) -> Vec<Left> {
     let Ok(folder) = fs::read_dir(directory.join(DIRECTORY)) else { return Vec::new() };
     let paths = folder.filter_map(|file| Some(file.ok()?.path()));
     let paths = paths.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
     let read = |path: PathBuf| match read(&path) {
-        Some(found) => Some((path, found)),
+        Some((id, read)) => Some(Left { path, id, read }),
         None => {
             tracing::warn!(file = %path.display(), "a file among the reads of auditors is none and was set aside");
             let _ = fs::rename(&path, path.with_extension("refused"));
@@ -103,12 +110,19 @@ pub(super) fn waiting(directory: &Path) -> Vec<(PathBuf, AuditRead)> {
     paths.take(ROUND_MAX).filter_map(read).collect()
 }
 
-fn read(path: &Path) -> Option<AuditRead> {
+fn read(path: &Path) -> Option<(ReadId, AuditRead)> {
+    let name = path.file_stem()?.to_str().filter(|name| name.len() == 32)?;
+    let id = u128::from_str_radix(name, 16).ok()?.to_be_bytes();
     let about = fs::symlink_metadata(path).ok()?;
     if !about.is_file() || about.len() > FILE_BYTES_MAX {
         return None;
     }
-    let read: AuditRead = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    Some((id, sound(&fs::read(path).ok()?)?))
+}
+
+/// What was left, when it is a read that may stand in the record.
+fn sound(what: &[u8]) -> Option<AuditRead> {
+    let read: AuditRead = serde_json::from_slice(what).ok()?;
     (read.is_plain() && is_name(&read.auditor)).then_some(read)
 }
 
@@ -125,54 +139,65 @@ pub fn is_name(text: &str) -> bool {
         && text.chars().filter(|sign| sign.is_numeric()).count() <= NAME_DIGITS_MAX
 }
 
-/// Takes the files of entries that are durable away.
-pub(super) fn take_away(paths: impl IntoIterator<Item = PathBuf>) {
-    for path in paths {
-        if let Err(error) = fs::remove_file(&path) {
-            tracing::warn!(%error, "a read that was entered could not be taken away and will be entered again");
+/// Takes the files of entries that are durable away. One that stays is found to be entered and taken away later.
+pub(super) fn take_away(files: &[Left]) {
+    for file in files {
+        if let Err(error) = fs::remove_file(&file.path) {
+            tracing::warn!(%error, "a read that was entered could not be taken away");
         }
     }
 }
 
-/// Enters what is left in the folder until nobody can append any more.
-pub(super) fn watch(
-    directory: PathBuf,
-    queue: mpsc::WeakSender<Message>,
-    stamper: Arc<Stamper>,
-    gauge: Arc<Gauge>,
-) -> io::Result<()> {
-    let watch = move || {
-        loop {
-            thread::sleep(STEP);
-            let Some(queue) = queue.upgrade().filter(|queue| !queue.is_closed()) else { return };
-            let mut entered = Vec::new();
-            for (path, read) in waiting(&directory) {
-                if let Some(answer) = enter(&queue, &stamper, &gauge, read) {
-                    entered.push((path, answer));
-                }
-            }
-            drop(queue);
-            let is_durable = |answer: oneshot::Receiver<Result<u64, LedgerError>>| {
-                matches!(answer.blocking_recv(), Ok(Ok(_)))
-            };
-            take_away(entered.into_iter().filter_map(|(path, answer)| is_durable(answer).then_some(path)));
+/// Entries for these reads and for those that wait in the store, but for what was entered before. The right to append
+/// is held.
+pub(super) fn entries(
+    store: &mut dyn Store,
+    stamper: &Stamper,
+    files: &[Left],
+) -> Result<Vec<NewEntry>, LedgerError> {
+    let mut reads: Vec<(ReadId, AuditRead)> = Vec::new();
+    for file in files {
+        if store.entered(&file.id)?.is_none() {
+            reads.push((file.id, file.read.clone()));
         }
-    };
-    thread::Builder::new().name("ledger-reads".to_owned()).spawn(watch).map(drop)
+    }
+    for (id, what) in store.waiting()? {
+        reads.extend(sound(what.as_bytes()).map(|read| (id, read)));
+    }
+    let mut entries = Vec::new();
+    for (id, read) in reads {
+        let mut entry = stamper.write(&Entry::AuditRead(Box::new(read)))?;
+        entry.card.turn = Turn::Enters(id);
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
-/// Queues an entry; where there is no room the file waits for the next round.
-fn enter(
-    queue: &mpsc::Sender<Message>,
-    stamper: &Stamper,
-    gauge: &Gauge,
-    read: AuditRead,
-) -> Option<oneshot::Receiver<Result<u64, LedgerError>>> {
-    let entry = stamper.write(&Entry::AuditRead(Box::new(read))).ok()?;
-    let place = queue.clone().try_reserve_owned().ok()?;
-    let (told, answer) = oneshot::channel();
-    gauge.send(place, Append { entry, needs: Needs::Nothing, then: Then::Tell(told) });
-    Some(answer)
+/// Whether anything waits in the store. What is no read is set aside there. The right to append is not held.
+pub(super) fn is_asked(store: &mut dyn Store) -> Result<bool, LedgerError> {
+    let mut is_asked = false;
+    for (id, what) in store.waiting()? {
+        if sound(what.as_bytes()).is_some() {
+            is_asked = true;
+        } else {
+            tracing::warn!("what was left among the reads of auditors is none and was set aside");
+            store.set_aside(&id)?;
+        }
+    }
+    Ok(is_asked)
+}
+
+/// Leaves a read in the server that holds the ledger: it is durable when this returns.
+pub fn leave_on(
+    server: &PostgresOptions,
+    read: &AuditRead,
+    random: &dyn Random,
+) -> Result<(Desk, ReadId), LedgerError> {
+    let id = new_id(random)?;
+    let what = serde_json::to_string(read).map_err(|error| LedgerError::Entry(error.into()))?;
+    let mut desk = Desk::open(server)?;
+    desk.leave(&id, &what)?;
+    Ok((desk, id))
 }
 
 #[cfg(test)]
@@ -200,8 +225,9 @@ mod tests {
         make(path);
         let left = Waiting::leave(path, &one, &random).unwrap().unwrap();
         let found = waiting(path);
-        assert_eq!((found.len(), &found[0].1, left.is_taken()), (1, &one, false));
-        take_away(found.into_iter().map(|(path, _)| path));
+        assert_eq!((found.len(), &found[0].read, left.is_taken()), (1, &one, false));
+        assert_eq!(found[0].id, left.id);
+        take_away(&found);
         assert!(left.is_taken());
     }
 
@@ -218,11 +244,13 @@ mod tests {
             ("d", written(&read("line\nfeed", "9901"))),
             ("e", "x".repeat(20_000)),
             ("f", written(&read("auditor", "9901")).replace("entries", "rows")),
+            ("g", written(&read("auditor", "9901"))),
         ];
         for (name, text) in &files {
-            fs::write(folder.join(format!("{name}.json")), text).unwrap();
+            // The last is sound but for its name.
+            fs::write(folder.join(format!("{}.json", name.repeat(32))), text).unwrap();
         }
-        std::os::unix::fs::symlink("/etc/hostname", folder.join("g.json")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.join(format!("{}.json", "0".repeat(32)))).unwrap();
         fs::write(folder.join("half.new"), "{").unwrap();
         assert_eq!(waiting(directory.path()), []);
         let left = |ending: &str| {

@@ -24,6 +24,7 @@ use super::key::Signer;
 use super::notice::Heartbeat;
 use super::queue::{Append, End, Gauge, Message, Needs, Then, acknowledge, gather, turn_away};
 use super::reconcile::reconcile;
+use super::spool;
 use super::stamper::Stamper;
 use crate::domain::{Digest, ReleaseId};
 use crate::store::{NewEntry, Replica, Store, StoreError};
@@ -49,6 +50,8 @@ pub(super) struct Writer {
     pub(super) heartbeat: Option<Duration>,
     /// When the last batch was stored.
     pub(super) stored_ms: u64,
+    /// Where auditors' commands on this machine leave their reads.
+    pub(super) directory: PathBuf,
 }
 
 impl Writer {
@@ -63,7 +66,8 @@ impl Writer {
             };
         }
         self.queue.close();
-        while let (Some(open), false) = (book.take(), self.queue.is_empty()) {
+        while !self.queue.is_empty() {
+            let Some(open) = book.take() else { break };
             book = self.work(open, &mut end);
         }
         // Close the database and write the last anchor before anyone is told that we are done.
@@ -89,6 +93,10 @@ impl Writer {
                 let done = self.heartbeat(&mut book);
                 return self.goes_on(book, done);
             }
+            Some(Message::Reads) => {
+                let done = self.reads(&mut book);
+                return self.goes_on(book, done);
+            }
             Some(Message::ShutDown(done)) => {
                 *end = Some(End::Asked(done));
                 return Some(book);
@@ -98,7 +106,12 @@ impl Writer {
                 return Some(book);
             }
         };
-        let mut book = self.store(book, |queue| gather(first, queue, end))?;
+        let mut are_reads_due = false;
+        let mut book = self.store(book, |queue| gather(first, queue, &mut are_reads_due, end))?;
+        if are_reads_due {
+            let done = self.reads(&mut book);
+            book = self.goes_on(book, done)?;
+        }
         match book.tidy(self.queue.is_empty()) {
             Ok(()) => Some(book),
             Err(error) => self.fail(&error.into()),
@@ -181,6 +194,24 @@ impl Writer {
         let entry = Entry::Heartbeat(Heartbeat { head_size, head_root, interval_ms });
         book.commit(&[self.stamper.write(&entry)?])?;
         self.stored(book);
+        Ok(())
+    }
+
+    /// Enters the reads of auditors that wait, each once.
+    fn reads(&mut self, book: &mut Book) -> Result<(), LedgerError> {
+        let files = spool::waiting(&self.directory);
+        if !spool::is_asked(book.store())? && files.is_empty() {
+            return Ok(());
+        }
+        book.begin()?;
+        let entries = spool::entries(book.store(), &self.stamper, &files)?;
+        if entries.is_empty() {
+            book.abandon()?;
+        } else {
+            book.commit(&entries)?;
+            self.stored(book);
+        }
+        spool::take_away(&files);
         Ok(())
     }
 
@@ -285,7 +316,7 @@ impl Writer {
             loop {
                 match self.queue.try_recv() {
                     Ok(Message::Append(append)) => self.drop_unstored(append),
-                    Ok(Message::Beat | Message::Heartbeat) => {}
+                    Ok(Message::Beat | Message::Heartbeat | Message::Reads) => {}
                     Ok(Message::ShutDown(done)) => {
                         *end = Some(End::Asked(done));
                         return None;

@@ -59,12 +59,13 @@ type Check = fn(&Place);
 
 #[test]
 fn each_engine_keeps_what_a_store_promises() {
-    let checks: [Check; 5] = [
+    let checks: [Check; 6] = [
         a_batch_is_seen_whole_by_others_and_not_by_those_who_read_already,
         filters_find_areas_kinds_and_times,
         a_batch_that_does_not_fit_the_head_is_not_stored,
         what_is_abandoned_is_not_stored,
         an_open_release_is_closed_once,
+        a_read_is_entered_once,
     ];
     for check in checks {
         let directory = tempfile::tempdir().unwrap();
@@ -177,6 +178,88 @@ fn an_open_release_is_closed_once(place: &Place) {
         store.commit(&Batch { first: 2, entries: &again, tiles: &[], head: &head(3) }).is_err(),
         "{place}"
     );
+}
+
+fn a_read_is_entered_once(place: &Place) {
+    let mut read = entry(b"c", None, Turn::Enters([7; 16]));
+    read.card.kind = "audit.read";
+    let one = [read];
+    let mut store = place.store(&REPLICA).unwrap();
+    for size in [3, 4] {
+        let width = usize::try_from(size).unwrap();
+        let batch = Batch { first: size - 1, entries: &one, tiles: &[tile(width)], head: &head(size) };
+        store.begin().unwrap();
+        let stored = store.commit(&batch);
+        assert_eq!(stored.is_ok(), size == 3, "{place}: {stored:?}");
+    }
+    drop(store);
+    let mut reader = place.reader().unwrap();
+    assert_eq!((reader.head().unwrap().size, reader.entered(&[7; 16]).unwrap()), (3, Some(2)), "{place}");
+    assert_eq!(reader.entered(&[8; 16]).unwrap(), None, "{place}");
+}
+
+/// Takes the tables of a place back to those of version 1, as an older program made them.
+fn take_back(place: &Place, server: Option<&TestServer>) {
+    match place {
+        Place::File(path) => {
+            let sql = "DROP TABLE entered_read; PRAGMA user_version = 1";
+            Connection::open(path).unwrap().execute_batch(sql).unwrap();
+        }
+        Place::Server(options) => {
+            let sql = "DROP FUNCTION salinan.ask, salinan.is_served, salinan.take_reads, salinan.set_aside; \
+                       DROP TABLE salinan.read; DELETE FROM salinan.step WHERE version = 2";
+            server.unwrap().sql(&options.address.database, sql);
+        }
+    }
+}
+
+#[test]
+fn older_tables_are_refused_and_brought_up_to_date_once() {
+    let check = |place: &Place, server: Option<&TestServer>| {
+        let opens = |place: &Place| (place.store(&REPLICA).err(), place.reader().err());
+        take_back(place, server);
+        let is_old =
+            |error: Option<StoreError>| matches!(error, Some(StoreError::Older { found: 1, needed: 2 }));
+        let (store, reader) = opens(place);
+        assert!(is_old(store) && is_old(reader), "{place}");
+        let upgrade = || match place {
+            Place::File(path) => SqliteStore::upgrade(path),
+            Place::Server(service) => {
+                let owner = options(server.unwrap(), "owner", &service.address.database);
+                let by_service = postgres::upgrade(service, "salinan");
+                assert!(by_service.is_err() || by_service.is_ok_and(|(from, to)| from == to), "{place}");
+                postgres::upgrade(&owner, "salinan")
+            }
+        };
+        assert_eq!(upgrade().unwrap(), (1, 2), "{place}");
+        assert_eq!(upgrade().unwrap(), (2, 2), "{place}");
+        let mut reader = place.reader().unwrap();
+        assert_eq!((reader.head().unwrap(), reader.entries(0, 9).unwrap().len()), (head(2), 2), "{place}");
+        drop(reader);
+        a_read_is_entered_once(place);
+        // A newer program was here.
+        match place {
+            Place::File(path) => {
+                Connection::open(path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+            }
+            Place::Server(options) => {
+                server
+                    .unwrap()
+                    .sql(&options.address.database, "INSERT INTO salinan.step (version) VALUES (3)");
+            }
+        }
+        let is_new =
+            |error: Option<StoreError>| matches!(error, Some(StoreError::Newer { found: 3, needed: 2 }));
+        let (store, reader) = opens(place);
+        assert!(is_new(store) && is_new(reader) && is_new(upgrade().err()), "{place}");
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("l.sqlite");
+    drop(fill(SqliteStore::create(&path, &head(0)).unwrap()));
+    check(&Place::File(path), None);
+    let Some(server) = TestServer::start(&[]) else { return };
+    let place = on_server(&server, "ledger");
+    check(&place, Some(&server));
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod place;
 pub mod postgres;
 pub mod sqlite;
 
+use std::cmp::Ordering;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -38,6 +39,14 @@ pub enum StoreError {
     Setting { name: &'static str },
     #[error("the database is not a ledger of this format")]
     Format,
+    #[error(
+        "the ledger's tables are of version {found} and this program needs {needed}: stop the servers and run `salinan log upgrade`"
+    )]
+    Older { found: i64, needed: i64 },
+    #[error(
+        "the ledger's tables are of version {found} and this program knows {needed}: use the newer program"
+    )]
+    Newer { found: i64, needed: i64 },
     #[error("the head was moved by someone else: expected {expected} entries, found {found}")]
     HeadMoved { expected: u64, found: u64 },
     #[error("the write-ahead log cannot be emptied while another process reads the ledger")]
@@ -65,6 +74,8 @@ pub enum StoreError {
     NameTaken,
     #[error("the database holds no ledger, or this role may not use it")]
     NoLedger { source: tokio_postgres::Error },
+    #[error("the server takes no writes, so that nothing can be left in it: is it a standby?")]
+    ReadOnly { source: tokio_postgres::Error },
     #[error("the database holds a ledger already")]
     Exists,
     #[error("a role's name is lower-case letters, digits and `_`")]
@@ -85,6 +96,16 @@ pub enum StoreError {
     Root { source: rustls::Error },
     #[error("could not prepare to connect")]
     Runtime { source: io::Error },
+}
+
+/// Whether tables of version `found` are those of a program that has `needed` steps behind it.
+fn check_version(found: i64, needed: usize) -> Result<(), StoreError> {
+    let needed = i64::try_from(needed).map_err(|_| StoreError::Number)?;
+    match found.cmp(&needed) {
+        Ordering::Less => Err(StoreError::Older { found, needed }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { found, needed }),
+    }
 }
 
 impl StoreError {
@@ -118,6 +139,9 @@ impl StoreError {
             Self::Sqlite(_)
             | Self::Engine { .. }
             | Self::Setting { .. }
+            | Self::Older { .. }
+            | Self::Newer { .. }
+            | Self::ReadOnly { .. }
             | Self::HeadMoved { .. }
             | Self::Read
             | Self::Name
@@ -172,14 +196,20 @@ pub struct Card {
     pub turn: Turn,
 }
 
-/// What an entry does to the release it names.
+/// What an entry does besides being there: to the release it names, or to what was left to be entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Turn {
     #[default]
     Nothing,
     Opens,
     Closes,
+    /// It enters the read that an auditor's command left under this name. A batch that enters one a second time is
+    /// not stored.
+    Enters(ReadId),
 }
+
+/// The random name under which a read is left to be entered.
+pub type ReadId = [u8; 16];
 
 /// An entry to be stored: its exact bytes and its card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -259,6 +289,9 @@ pub trait Reader {
     /// The releases opened and not closed, with the index of the entry that opened each, by index.
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError>;
 
+    /// The index of the entry of a read that was left under this name, once it is stored.
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError>;
+
     /// Whether the store's own structures agree, so that searching finds all there is. Reads everything. What the
     /// indexes list of the entries in `range` is left to whoever reads these anyway; `empty` is theirs, emptied.
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError>;
@@ -287,6 +320,10 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
 
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         (**self).open_releases()
+    }
+
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        (**self).entered(id)
     }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
@@ -324,6 +361,16 @@ pub trait Store: Reader + Send {
     /// before under its name, and of others that were shut out. Asked while the right to append is held.
     fn orphans(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.open_releases()
+    }
+
+    /// Some of the reads that were left in the store itself and are not entered, as they were written.
+    fn waiting(&mut self) -> Result<Vec<(ReadId, String)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Takes something away that was left as a read and is none. The right to append is not held.
+    fn set_aside(&mut self, _id: &ReadId) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Tells the others that this process lives, and shuts out those that fell silent. `true`: one of them left

@@ -3,6 +3,9 @@
 //! All witnesses are asked about the same checkpoint, each with the proof of growth from the size it signed before. When
 //! enough of them signed, by the quorum of the policy file, their lines are kept with the checkpoint: it is the one that is
 //! shown and that receipts are under. A witness that does not answer is counted and told, and nothing waits for it.
+//!
+//! Replicas of one ledger each ask for themselves. A witness signs the same checkpoint as often as it is asked; where
+//! another replica had it sign a larger one first, the newest is asked about at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +32,8 @@ use crate::ledger::{Cosigner, Ledger, LedgerError};
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 /// The first try may only tell what size to begin at.
 const TRIES: usize = 2;
+/// Rounds at once where another replica's question came before ours.
+const ROUNDS: usize = 4;
 
 /// Which witnesses are asked, and how.
 pub struct FeederOptions {
@@ -56,6 +61,8 @@ enum Unsigned {
     NoSignature,
     #[error("it signed size {0} before, and this ledger is smaller")]
     Ahead(u64),
+    #[error("it signed size {0} meanwhile, which another replica asked it about")]
+    Overtaken(u64),
     #[error(
         "it signed another root at size {0} before: the ledger was forked, or its state is of another one"
     )]
@@ -113,7 +120,11 @@ impl Feeder {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             let step = async {
-                self.round().await;
+                for _ in 0..ROUNDS {
+                    if !self.round().await {
+                        break;
+                    }
+                }
                 sleep(self.interval).await;
             };
             tokio::select! {
@@ -123,14 +134,15 @@ impl Feeder {
         }
     }
 
-    /// Everybody once, at the same time, about the same checkpoint.
-    async fn round(&mut self) {
+    /// Everybody once, at the same time, about the same checkpoint. `true`: another replica was faster with a larger
+    /// one, so that it is worth asking again.
+    async fn round(&mut self) -> bool {
         let (note, size) = match self.newest().await {
-            Ok((_, size)) if self.done == Some(size) => return,
+            Ok((_, size)) if self.done == Some(size) => return false,
             Ok(newest) => newest,
             Err(error) => {
                 warn!(%error, "witnesses were not asked");
-                return;
+                return false;
             }
         };
         let mut asking = JoinSet::new();
@@ -140,17 +152,22 @@ impl Feeder {
             asking.spawn(async move { (at, witness.ask(&caller, &ledger, &note, size).await) });
         }
         let mut lines: Vec<Option<String>> = vec![None; self.witnesses.len()];
+        let mut is_overtaken = false;
         while let Some(asked) = asking.join_next().await {
-            if let Ok((at, line)) = asked {
-                lines[at] = line;
+            match asked {
+                Ok((at, Ok(line))) => lines[at] = Some(line),
+                Ok((_, Err(cause))) => is_overtaken |= matches!(cause, Unsigned::Overtaken(_)),
+                Err(_) => {}
             }
         }
         let is_by_all = lines.iter().all(Option::is_some);
         let cosigned = note + &lines.into_iter().flatten().collect::<String>();
         let quorum = self.policy.judge(&cosigned);
         if !quorum.is_met {
-            warn!(size, %quorum, "the checkpoint is not shown as witnessed");
-            return;
+            if !is_overtaken {
+                warn!(size, %quorum, "the checkpoint is not shown as witnessed");
+            }
+            return is_overtaken;
         }
         match self.ledger.keep_cosigned(cosigned).await {
             Ok(()) => {
@@ -159,6 +176,7 @@ impl Feeder {
             }
             Err(error) => warn!(%error, "the witnessed checkpoint could not be kept"),
         }
+        false
     }
 
     async fn newest(&self) -> Result<(String, u64), Unsigned> {
@@ -170,12 +188,13 @@ impl Feeder {
 
 impl Witness {
     /// Its line with the line end. What it does not sign, and why, is told.
-    async fn ask(&self, caller: &Caller, ledger: &Ledger, note: &str, size: u64) -> Option<String> {
+    async fn ask(&self, caller: &Caller, ledger: &Ledger, note: &str, size: u64) -> Result<String, Unsigned> {
         match self.try_ask(caller, ledger, note, size).await {
             Ok(line) => {
                 self.failures.store(0, Ordering::Relaxed);
-                Some(line)
+                Ok(line)
             }
+            Err(cause @ Unsigned::Overtaken(_)) => Err(cause),
             Err(cause) => {
                 let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
                 let why = chain(&cause);
@@ -185,7 +204,7 @@ impl Witness {
                 } else {
                     warn!(witness, failures, why, "a witness did not sign");
                 }
-                None
+                Err(cause)
             }
         }
     }
@@ -200,7 +219,8 @@ impl Witness {
         for _ in 0..TRIES {
             let old = self.signed.load(Ordering::Relaxed);
             if old > size {
-                return Err(Unsigned::Ahead(old));
+                let newest = Checkpoint::stated_size(&ledger.newest_checkpoint().await?)?;
+                return Err(if newest < old { Unsigned::Ahead(old) } else { Unsigned::Overtaken(old) });
             }
             let proof = ledger.growth(old, size).await?;
             let body = Submission { old, proof, note: note.to_owned() }.write();

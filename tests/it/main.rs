@@ -14,6 +14,7 @@ mod ledger;
 mod limits;
 mod memory;
 mod midstream;
+mod on_server;
 mod operate;
 mod quota;
 mod receipts;

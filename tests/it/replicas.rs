@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(10);
 
 /// One of the processes; killed when it goes.
-struct Replica(Child, SocketAddr);
+pub struct Replica(Child, SocketAddr);
 
 impl Drop for Replica {
     fn drop(&mut self) {
@@ -36,14 +36,14 @@ impl Drop for Replica {
 }
 
 /// What all of them share.
-struct Replicas {
-    site: Site,
-    source: Stub,
-    server: TestServer,
+pub struct Replicas {
+    pub site: Site,
+    pub source: Stub,
+    pub server: TestServer,
 }
 
 impl Replicas {
-    async fn new() -> Option<Self> {
+    pub async fn new() -> Option<Self> {
         let server = TestServer::start(&[])?;
         server.database("ledger");
         let site = Site::new();
@@ -83,7 +83,7 @@ impl Replicas {
         Some(Self { site, source, server })
     }
 
-    fn start(&self, name: &str) -> Replica {
+    pub fn start(&self, name: &str) -> Replica {
         let trace = self.site.path(&format!("trace-{name}"));
         let child = Command::new(SALINAN)
             .args(["serve", "--config", &format!("{name}.toml")])
@@ -107,12 +107,12 @@ impl Replicas {
         }
     }
 
-    fn client(&self, replica: &Replica) -> Client {
+    pub fn client(&self, replica: &Replica) -> Client {
         Client::new(replica.1, &self.site.ca_pem, client::Record::default())
     }
 
     /// Everything the ledger says.
-    async fn records(&self) -> Vec<Record> {
+    pub async fn records(&self) -> Vec<Record> {
         let address = self.server.address("salinan", "ledger").parse().unwrap();
         let place = Place::Server(PostgresOptions::load(address, None, None).unwrap());
         let read = move || LedgerReader::open_at(&place, None)?.find(&Query::default(), 0, 100_000);
@@ -120,7 +120,7 @@ impl Replicas {
     }
 
     /// Runs a command that reads the ledger.
-    fn log(&self, arguments: &[&str]) -> std::process::Output {
+    pub fn log(&self, arguments: &[&str]) -> std::process::Output {
         let address = self.server.address("salinan", "ledger");
         let place = ["--store", &address, "--dir", "a"];
         self.site.run(&[&["log"], arguments, &place].concat())
@@ -134,7 +134,7 @@ fn serving(trace: &Path) -> Option<SocketAddr> {
     line["address"].as_str()?.parse().ok()
 }
 
-fn stop(mut replica: Replica) {
+pub fn stop(mut replica: Replica) {
     signal(replica.0.id(), "TERM");
     let status = wait(&mut replica.0, LIMIT).expect("it ends when told to");
     assert!(status.success(), "{status}");
@@ -202,7 +202,7 @@ async fn two_replicas_serve_from_one_ledger_and_survive_each_other_and_the_serve
         }
     }
 
-    // The commands read the same ledger, and what they read is entered by the replica whose folder they name.
+    // The commands read the same ledger, and what they read is entered by whichever replica.
     let asked = all.log(&["query", "--type", "release.complete", "--format", "json", "--auditor", "panwas"]);
     assert!(asked.status.success(), "{}", shown(&asked));
     assert!(String::from_utf8_lossy(&asked.stdout).contains(&releases[0]), "{}", shown(&asked));

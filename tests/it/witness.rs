@@ -17,15 +17,15 @@ const LIMIT: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_millis(10);
 
 /// A witness of our own, as a process.
-struct Witness {
+pub struct Witness {
     child: Child,
     folder: PathBuf,
-    vkey: String,
-    address: String,
+    pub vkey: String,
+    pub address: String,
 }
 
 impl Witness {
-    fn start(folder: &Path, name: &str, listen: &str, log: &str) -> Self {
+    pub fn start(folder: &Path, name: &str, listen: &str, log: &str) -> Self {
         let (out, err) = (folder.with_extension("out"), folder.with_extension("err"));
         let child = Command::new(SALINAN)
             .args(["log", "witness", "--dir", &folder.to_string_lossy(), "--name", name])
@@ -54,7 +54,7 @@ impl Witness {
     }
 
     /// Whether it signed the note.
-    fn signed(&self, note: &str) -> bool {
+    pub fn signed(&self, note: &str) -> bool {
         self.vkey.parse::<Cosigner>().unwrap().find(note).is_some()
     }
 

@@ -9,7 +9,7 @@ use super::{Place, open, unreadable};
 use crate::cli::print::{Answer, Failure, Outcome};
 use crate::cli::progress::Bar;
 use crate::ledger::verify::{Verdict, Verification};
-use crate::ledger::{ANCHOR_FILE, DATABASE_FILE, LedgerReader, Verifier, anchor};
+use crate::ledger::{ANCHOR_FILE, DATABASE_FILE, Ledger, LedgerError, LedgerReader, Verifier, anchor};
 use crate::store;
 use crate::store::sqlite::SqliteReader;
 
@@ -32,11 +32,7 @@ pub fn run(args: &Backup) -> Outcome {
         return Err(Failure::new(format!("there is a ledger in {} already", args.to.display()))
             .help("give each copy a folder of its own"));
     }
-    let store::Place::File(database) = args.place.store().map_err(|error| unreadable(&args.place, error))?
-    else {
-        return Err(Failure::new("the ledger is on a server")
-            .help("copy it with the server's own tools, such as pg_basebackup"));
-    };
+    let store = args.place.store().map_err(|error| unreadable(&args.place, error))?;
     // Opened first: a folder is made for a ledger that is there.
     drop(open(&args.place)?);
     DirBuilder::new().recursive(true).mode(0o750).create(&args.to).map_err(failed)?;
@@ -47,12 +43,17 @@ pub fn run(args: &Backup) -> Outcome {
     // For its owner alone from the first byte on.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
     // Read first: the server goes on, and its anchor with it. The copy holds at least what was signed before.
-    let (anchor, before) = (args.to.join(ANCHOR_FILE), args.place.directory()?.join(ANCHOR_FILE));
-    if before.exists() {
+    let anchor = args.to.join(ANCHOR_FILE);
+    let before = args.place.dir.as_ref().map(|directory| directory.join(ANCHOR_FILE));
+    if let Some(before) = before.filter(|before| before.exists()) {
         let before = fs::read_to_string(before).map_err(failed)?;
         anchor::write(&anchor, &before).map_err(failed)?;
     }
-    SqliteReader::copy(&database, &unfinished).map_err(|error| unreadable(&args.place, error.into()))?;
+    let copied = match &store {
+        store::Place::File(database) => SqliteReader::copy(database, &unfinished).map_err(LedgerError::from),
+        store::Place::Server(_) => Ledger::copy_to_file(&store, &unfinished),
+    };
+    copied.map_err(|error| unreadable(&args.place, error))?;
     File::open(&unfinished).and_then(|file| file.sync_all()).map_err(failed)?;
 
     let mut reader = LedgerReader::open_at(&store::Place::File(unfinished.clone()), None)

@@ -1,4 +1,5 @@
-//! `salinan log doctor`: whether the disk, the files and the settings under a ledger are fit to keep it.
+//! `salinan log doctor`: whether the disk, the files and the settings under a ledger are fit to keep it; or the server
+//! (`doctor_server`).
 //!
 //! It writes one small file beside the ledger to time its syncs, and takes it away again; else it only looks.
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::operate::Own;
-use super::{open, unreadable};
+use super::{doctor_server, open, unreadable};
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::ledger::{DATABASE_FILE, LedgerReader, Signer};
 use crate::store::sqlite::{ENGINE_NEEDED, engine};
@@ -20,7 +21,7 @@ use crate::store::sqlite::{ENGINE_NEEDED, engine};
 const SYNCS: usize = 64;
 const PAGE_BYTES: usize = 4_096;
 /// A copy waits for some syncs; with slower ones it is refused before its record is durable.
-const SYNC_MAX: Duration = Duration::from_millis(20);
+pub(super) const SYNC_MAX: Duration = Duration::from_millis(20);
 /// No disk writes faster than this; what does keeps nothing.
 const SYNC_MIN: Duration = Duration::from_micros(5);
 /// Less room than this is a matter of days.
@@ -38,7 +39,7 @@ pub struct Doctor {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+pub(super) enum State {
     Good,
     /// It works, and could be better.
     Advice,
@@ -46,7 +47,7 @@ enum State {
 }
 
 #[derive(Debug, Serialize)]
-struct Finding {
+pub(super) struct Finding {
     check: &'static str,
     state: State,
     found: String,
@@ -55,12 +56,17 @@ struct Finding {
 }
 
 impl Finding {
-    fn of(check: &'static str, is_good: bool, found: impl Into<String>, help: &'static str) -> Self {
+    pub(super) fn of(
+        check: &'static str,
+        is_good: bool,
+        found: impl Into<String>,
+        help: &'static str,
+    ) -> Self {
         let state = if is_good { State::Good } else { State::Wrong };
         Self { check, state, found: found.into(), help: (!is_good).then_some(help) }
     }
 
-    fn or_advice(mut self) -> Self {
+    pub(super) fn or_advice(mut self) -> Self {
         if self.state == State::Wrong {
             self.state = State::Advice;
         }
@@ -70,8 +76,26 @@ impl Finding {
 
 pub fn run(args: &Doctor) -> Outcome {
     let own = &args.own;
-    let directory = own.place().directory()?;
     let mut reader = open(own.place())?;
+    let mut findings = match own.place().server()? {
+        Some(server) => {
+            let mut findings =
+                doctor_server::findings(&server).map_err(|error| unreadable(own.place(), error.into()))?;
+            if let Some(directory) = &own.place().dir {
+                findings.extend(files(own, directory));
+            }
+            findings
+        }
+        None => of_file(own, own.place().directory()?)?,
+    };
+    findings.extend(record(own, &mut reader).map_err(|error| unreadable(own.place(), error))?);
+    print(&findings, args.format)?;
+    let is_wrong = findings.iter().any(|finding| finding.state == State::Wrong);
+    Ok(if is_wrong { Answer::No } else { Answer::Yes })
+}
+
+/// What is said of a ledger in a file.
+fn of_file(own: &Own, directory: &Path) -> Result<Vec<Finding>, Failure> {
     let mut findings = vec![
         Finding::of(
             "engine",
@@ -83,10 +107,17 @@ pub fn run(args: &Doctor) -> Outcome {
         room(directory)?,
     ];
     findings.extend(files(own, directory));
-    findings.extend(record(own, &mut reader).map_err(|error| unreadable(own.place(), error))?);
-    print(&findings, args.format)?;
-    let is_wrong = findings.iter().any(|finding| finding.state == State::Wrong);
-    Ok(if is_wrong { Answer::No } else { Answer::Yes })
+    let device = |path: &Path| fs::metadata(path).as_ref().map(Metadata::dev).ok();
+    let is_apart = device(&own.anchor()) != device(directory);
+    let found = if is_apart { "on another disk than the ledger" } else { "on the disk of the ledger" };
+    let help = "a disk that is put back whole takes its anchor along; keep it elsewhere ([ledger] anchor)";
+    findings.push(Finding::of("anchor's disk", is_apart, found, help).or_advice());
+    let log = directory.join(format!("{DATABASE_FILE}-wal"));
+    let length = fs::metadata(log).map_or(0, |about| about.len());
+    let found = format!("{} MiB not yet in the database", length >> 20);
+    let help = "somebody has read the ledger for long, or the disk is too slow";
+    findings.push(Finding::of("log's length", length <= LOG_BYTES_MAX, found, help).or_advice());
+    Ok(findings)
 }
 
 /// How long it takes until a page is on the disk.
@@ -131,13 +162,12 @@ fn room(directory: &Path) -> Result<Finding, Failure> {
     Ok(Finding::of("room", free >= FREE_BYTES_MIN, found, "with a full disk nothing is released; make room"))
 }
 
-/// Who may read the files, and where they are.
+/// Who may read the files; those that are not there are another store's.
 fn files(own: &Own, directory: &Path) -> Vec<Finding> {
-    let log = directory.join(format!("{DATABASE_FILE}-wal"));
     let paths: [(&str, PathBuf); 5] = [
         ("folder", directory.to_owned()),
         ("database", directory.join(DATABASE_FILE)),
-        ("log", log.clone()),
+        ("log", directory.join(format!("{DATABASE_FILE}-wal"))),
         ("key", own.key()),
         ("anchor", own.anchor()),
     ];
@@ -159,15 +189,6 @@ fn files(own: &Own, directory: &Path) -> Vec<Finding> {
         // Of these two nobody can read who asked: the files in the folder have modes of their own.
         findings.push(if matches!(check, "anchor" | "folder") { finding.or_advice() } else { finding });
     }
-    let device = |path: &Path| fs::metadata(path).as_ref().map(Metadata::dev).ok();
-    let is_apart = device(&own.anchor()) != device(directory);
-    let found = if is_apart { "on another disk than the ledger" } else { "on the disk of the ledger" };
-    let help = "a disk that is put back whole takes its anchor along; keep it elsewhere ([ledger] anchor)";
-    findings.push(Finding::of("anchor's disk", is_apart, found, help).or_advice());
-    let length = fs::metadata(&log).map_or(0, |about| about.len());
-    let found = format!("{} MiB not yet in the database", length >> 20);
-    let help = "somebody has read the ledger for long, or the disk is too slow";
-    findings.push(Finding::of("log's length", length <= LOG_BYTES_MAX, found, help).or_advice());
     findings
 }
 

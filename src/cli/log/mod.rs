@@ -1,12 +1,13 @@
 //! `salinan log`: create, verify and read the ledger.
 //!
-//! All but `init`, `freeze`, `rotate` and `continue` read only, and work beside a running server, on what a crash left and on
+//! All but `init`, `upgrade`, `freeze`, `rotate` and `continue` read only, and work beside a running server, on what a crash left and on
 //! a copy. What reads entries leaves word of itself to whoever writes the ledger: see `reads`.
 
 mod ask;
 mod backup;
 mod changes;
 mod doctor;
+mod doctor_server;
 mod due;
 mod export;
 mod operate;
@@ -15,9 +16,11 @@ mod reads;
 mod records;
 mod refusals;
 mod releases;
+mod restore;
 mod row;
 mod sheet;
 mod trace;
+mod upgrade;
 mod verify;
 mod when;
 mod witness;
@@ -68,10 +71,12 @@ enum Command {
     Checkpoint(Place),
     /// Print the keys that checkpoints are verified with, the first one first: more than one after `rotate`
     Vkey(Place),
-    /// Tell whether disk, files and settings are fit to keep the ledger; times its syncs
+    /// Tell whether disk, files and settings, or the server, are fit to keep the ledger; times its syncs or commits
     Doctor(doctor::Doctor),
-    /// Copy the ledger into another folder, beside a running server, and verify the copy
+    /// Copy the ledger, from a file or a server, into another folder beside whoever serves, and verify the copy
     Backup(backup::Backup),
+    /// Put a copy that `backup` made into a server that holds no ledger, and verify it there
+    Restore(restore::Restore),
     /// End an election: from now on no copy of its lists is handed over
     Freeze(operate::Freeze),
     /// Hand the ledger over to a new signing key; the server must be stopped
@@ -82,6 +87,8 @@ enum Command {
     /// first. Only when there is none: this enters from where on the record is missing. Every checkpoint that was
     /// signed of the missing part, in whatever hand, shows the gap.
     Continue(operate::Continue),
+    /// Bring the tables that an older program made to those of this one; the servers must be stopped
+    Upgrade(upgrade::Upgrade),
     Export(export::Export),
     Witness(witness::Witness),
 }
@@ -130,9 +137,11 @@ pub fn run(args: &Args) -> Outcome {
         }
         Command::Doctor(args) => doctor::run(args),
         Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Freeze(args) => operate::freeze(args),
         Command::Rotate(args) => operate::rotate(args),
         Command::Continue(args) => operate::go_on(args),
+        Command::Upgrade(args) => upgrade::run(args),
         Command::Export(args) => export::run(args),
     }
 }

@@ -11,16 +11,15 @@ use aws_lc_rs::rand::SystemRandom;
 use super::{Place, open, unreadable};
 use crate::cli::print::Failure;
 use crate::domain::Digest;
-use crate::ledger::entry::Entry;
+use crate::ledger::LedgerError;
 use crate::ledger::notice::AuditRead;
 use crate::ledger::spool::{self, Waiting};
-use crate::ledger::{LedgerError, Query};
+use crate::store::postgres::PostgresOptions;
+use crate::store::{ReadId, StoreError};
 
 /// How long a server may take to enter a read, and how often it is looked for.
 const WAIT_STEPS: u32 = 500;
 const STEP: Duration = Duration::from_millis(20);
-/// Entries looked through for our own.
-const PAGE: u64 = 256;
 
 /// What a question was asked with: names and values.
 pub type Parameters = [(&'static str, String)];
@@ -43,11 +42,10 @@ pub fn record(
         parameters: parameters.iter().map(|(name, text)| ((*name).to_owned(), value(text))).collect(),
         entries: size,
     };
-    let Some(directory) = &place.dir else {
-        return say(
-            "this read is not recorded: name the directory of a replica on this machine by --dir as well",
-        );
-    };
+    if let Some(server) = place.server()? {
+        return record_on(&server, &read);
+    }
+    let directory = place.directory()?;
     let is_held = spool::is_held(directory);
     let waiting = match Waiting::leave(directory, &read, &SystemRandom::new()) {
         Ok(Some(waiting)) => waiting,
@@ -75,21 +73,49 @@ pub fn record(
     }
     for _ in 0..WAIT_STEPS {
         if waiting.is_taken() {
-            return find(place, &read, size);
+            return find(place, &waiting.id);
         }
         thread::sleep(STEP);
     }
-    Err(Failure::new("the read was not recorded in time, so it is not answered")
-        .help("is the server able to write its ledger? its traces say why not"))
+    Err(late())
+}
+
+/// Leaves the read in the server that holds the ledger, where replicas look for it.
+fn record_on(server: &PostgresOptions, read: &AuditRead) -> Result<(), Failure> {
+    let failed = |error: LedgerError| {
+        let help = match &error {
+            LedgerError::Store(error) if matches!(**error, StoreError::ReadOnly { .. }) => {
+                "ask the server that takes writes; from a standby nothing can be recorded"
+            }
+            LedgerError::Store(error) if matches!(**error, StoreError::Older { .. }) => {
+                "`salinan log upgrade --store` as the owner"
+            }
+            _ => "the role needs `GRANT EXECUTE ON FUNCTION salinan.ask, salinan.is_served`: docs/operate.md",
+        };
+        Failure::caused("the read could not be recorded, so it is not answered", error).help(help)
+    };
+    let (mut desk, id) = spool::leave_on(server, read, &SystemRandom::new()).map_err(failed)?;
+    let asked = |error: StoreError| failed(error.into());
+    if !desk.is_served().map_err(asked)? {
+        return say("no replica serves; this read waits in the server and is entered when one starts");
+    }
+    for _ in 0..WAIT_STEPS {
+        if desk.entered(&id).map_err(asked)?.is_some() {
+            return Ok(());
+        }
+        thread::sleep(STEP);
+    }
+    Err(late())
+}
+
+fn late() -> Failure {
+    Failure::new("the read was not recorded in time, so it is not answered")
+        .help("is the server able to write its ledger? its traces say why not")
 }
 
 /// The server has taken the read: its entry must be there.
-fn find(place: &Place, read: &AuditRead, size: u64) -> Result<(), Failure> {
-    let mut reader = open(place)?;
-    let query = Query { kind: Some("audit.read".to_owned()), ..Query::default() };
-    let found = reader.find(&query, size, PAGE).map_err(|error| unreadable(place, error))?;
-    let is_own = |entry: &Entry| matches!(entry, Entry::AuditRead(own) if **own == *read);
-    if found.iter().any(|record| is_own(&record.entry)) || found.len() as u64 == PAGE {
+fn find(place: &Place, id: &ReadId) -> Result<(), Failure> {
+    if open(place)?.entered(id).map_err(|error| unreadable(place, error))?.is_some() {
         return Ok(());
     }
     Err(Failure::new("the server did not enter the read, so it is not answered")

@@ -186,6 +186,7 @@ impl From<tokio_postgres::Error> for StoreError {
         match error.code().map(SqlState::code) {
             Some("SL001") => Self::ShutOut,
             Some("SL004") => Self::NameTaken,
+            Some("25006") => Self::ReadOnly { source: error },
             // The schema, a table of it, or the right to look at it.
             Some("3F000" | "42P01" | "42883" | "42501") => Self::NoLedger { source: error },
             _ => Self::Postgres(error),

@@ -10,6 +10,8 @@
 //! ledger looks for it (see [`StoreError::leaves_open`]).
 
 pub mod address;
+mod desk;
+pub mod health;
 mod link;
 mod reader;
 mod setup;
@@ -23,12 +25,16 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, Statement};
 
-use super::{Batch, Filter, Head, Inspected, Listed, Reader, Replica, Store, StoreError, StoredEntry, Turn};
+use super::{
+    Batch, Filter, Head, Inspected, Listed, ReadId, Reader, Replica, Store, StoreError, StoredEntry, Turn,
+};
 use link::is_cut_off;
 use reader::{column, head, signed, unsigned};
 
+pub use desk::Desk;
 pub use link::PostgresOptions;
 pub use reader::PostgresReader;
+pub use setup::upgrade;
 
 /// What the server limits itself to: waiting for another replica's lock, and holding one without a word from us.
 /// The second is shorter, so that a replica that stops costs the others a wait and no failure. A plan is made once,
@@ -58,6 +64,9 @@ const INSERT: &str = "INSERT INTO salinan.entry \
     FROM unnest($2::bytea[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::text[], $8::text[], \
     $9::text[]) WITH ORDINALITY e (leaf, kind, ts_ms, release, party, wilayah, outcome, code, n)";
 const ADVANCE: &str = "SELECT salinan.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const TAKE_READS: &str = "SELECT salinan.take_reads($1, $2)";
+/// So many reads are entered at a time.
+const WAITING: &str = "SELECT id, what FROM salinan.read WHERE idx IS NULL ORDER BY id LIMIT 64";
 
 /// One of several who append.
 pub struct PostgresStore {
@@ -68,6 +77,7 @@ pub struct PostgresStore {
     turned: Statement,
     insert: Statement,
     advance: Statement,
+    take_reads: Statement,
     /// The size of the head as we know it.
     known: u64,
     /// Tiles that came with the head, while we hold the right to append.
@@ -111,6 +121,7 @@ impl PostgresStore {
             turned: reader.prepare(TURNED)?,
             insert: reader.prepare(INSERT)?,
             advance: reader.prepare(ADVANCE)?,
+            take_reads: reader.prepare(TAKE_READS)?,
             reader,
             boot: replica.boot.to_owned(),
             known: 0,
@@ -145,6 +156,10 @@ impl Reader for PostgresStore {
 
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.reader.open_releases()
+    }
+
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        self.reader.entered(id)
     }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
@@ -234,11 +249,19 @@ impl Store for PostgresStore {
             ];
             let insert = client.execute(&self.insert, &entries);
             let advance = client.query(&self.advance, &advance);
-            let (insert, advance, end) =
-                tokio::join!(biased; insert, advance, client.batch_execute("COMMIT"));
+            let reads: [reader::Value<'_>; 2] = [&columns.read, &columns.read_at];
+            let take_reads = async {
+                if columns.read.is_empty() {
+                    return Ok(());
+                }
+                client.query(&self.take_reads, &reads).await.map(drop)
+            };
+            let (insert, advance, take_reads, end) =
+                tokio::join!(biased; insert, advance, take_reads, client.batch_execute("COMMIT"));
             // The first error is the reason of those behind it.
             insert?;
             advance?;
+            take_reads?;
             end.map_err(|source| StoreError::Unanswered { source: Box::new(StoreError::Postgres(source)) })
         };
         match link.wait(COMMIT_WAIT, flight) {
@@ -261,6 +284,15 @@ impl Store for PostgresStore {
         let sql = "SELECT o.release, o.idx FROM salinan.open_release o \
                    JOIN salinan.replica r ON r.boot = o.boot WHERE r.boot = $1 OR r.is_out ORDER BY o.idx";
         self.reader.releases(sql, &[&self.boot])
+    }
+
+    fn waiting(&mut self) -> Result<Vec<(ReadId, String)>, StoreError> {
+        let rows = self.reader.rows(WAITING, &[])?;
+        rows.iter().map(|row| Ok((reader::id(column(row, 0)?)?, column(row, 1)?))).collect()
+    }
+
+    fn set_aside(&mut self, id: &ReadId) -> Result<(), StoreError> {
+        self.reader.rows("SELECT salinan.set_aside($1)", &[&id.as_slice()]).map(drop)
     }
 
     fn beat(&mut self) -> Result<bool, StoreError> {
@@ -302,6 +334,8 @@ struct Columns<'a> {
     opened: Vec<&'a [u8]>,
     opened_at: Vec<i64>,
     closed: Vec<&'a [u8]>,
+    read: Vec<Vec<u8>>,
+    read_at: Vec<i64>,
 }
 
 impl<'a> Columns<'a> {
@@ -313,6 +347,11 @@ impl<'a> Columns<'a> {
             let turned = (first..).zip(cards()).filter(move |(_, card)| card.turn == turn);
             turned.filter_map(move |(index, card)| Some((id(&card.release)?, index)))
         };
+        let reads = (first..).zip(cards()).filter_map(|(index, card)| match card.turn {
+            Turn::Enters(id) => Some((id.to_vec(), index)),
+            Turn::Nothing | Turn::Opens | Turn::Closes => None,
+        });
+        let (read, read_at) = reads.unzip();
         let (opened, opened_at) = turning(Turn::Opens).unzip();
         Ok(Self {
             first,
@@ -331,6 +370,8 @@ impl<'a> Columns<'a> {
             opened,
             opened_at,
             closed: turning(Turn::Closes).map(|(release, _)| release).collect(),
+            read,
+            read_at,
         })
     }
 }

@@ -9,7 +9,7 @@ use tokio_postgres::{Row, Statement};
 
 use super::link::{Link, PostgresOptions};
 use crate::store::listed::OFTEN;
-use crate::store::{Filter, Head, Inspected, Listed, Reader, StoreError, StoredCard, StoredEntry};
+use crate::store::{Filter, Head, Inspected, Listed, ReadId, Reader, StoreError, StoredCard, StoredEntry};
 
 /// The longest wait for a page of what was asked for, and for a look at everything.
 const READ_WAIT: Duration = Duration::from_mins(1);
@@ -94,6 +94,12 @@ impl Reader for PostgresReader {
 
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
         self.releases("SELECT release, idx FROM salinan.open_release ORDER BY idx", &[])
+    }
+
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        let rows = self.rows("SELECT idx FROM salinan.read WHERE id = $1", &[&id.as_slice()])?;
+        let index: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?.flatten();
+        index.map(unsigned).transpose()
     }
 
     /// Whether each index finds exactly what is in the table.
@@ -183,7 +189,7 @@ pub(super) fn head(row: &Row) -> Result<Head, StoreError> {
     Ok(Head { size: unsigned(column(row, 0)?)?, root, checkpoint: column(row, 2)? })
 }
 
-fn id(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
+pub(super) fn id(bytes: &[u8]) -> Result<[u8; 16], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Format)
 }
 

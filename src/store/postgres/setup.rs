@@ -4,14 +4,14 @@ use tokio_postgres::Row;
 
 use super::link::PostgresOptions;
 use super::reader::{PostgresReader, column, signed};
-use crate::store::{Head, StoreError};
+use crate::store::{Head, StoreError, check_version};
 
 /// What to run, in order, to get from an empty database to the tables of this program. A change of the tables is
 /// one more step; a step that was once released is never changed.
-const STEPS: &[&str] = &[include_str!("schema.sql")];
+const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("step-2.sql")];
 
 /// Oldest server, as it numbers itself.
-const SERVER_NEEDED: (i32, &str) = (140_000, "14");
+pub(super) const SERVER_NEEDED: (i32, &str) = (140_000, "14");
 
 /// Settings without which a commit that was answered can be lost, and what they must be.
 const SETTINGS: [(&str, &[&str]); 3] =
@@ -88,12 +88,20 @@ pub(super) fn check_server(reader: &mut PostgresReader) -> Result<(), StoreError
     if setting(reader, "server_encoding")? != "UTF8" {
         return Err(StoreError::Setting { name: "server_encoding" });
     }
-    for (name, allowed) in SETTINGS {
-        if !allowed.contains(&setting(reader, name)?.as_str()) {
-            return Err(StoreError::Setting { name });
-        }
+    match settings(reader)?.into_iter().find(|(_, _, is_fit)| !is_fit) {
+        Some((name, ..)) => Err(StoreError::Setting { name }),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What durability rests on: what it is set to, and whether it may be.
+pub(super) fn settings(reader: &mut PostgresReader) -> Result<Vec<(&'static str, String, bool)>, StoreError> {
+    let look = |(name, allowed): (&'static str, &[&str])| {
+        let value = setting(reader, name)?;
+        let is_fit = allowed.contains(&value.as_str());
+        Ok((name, value, is_fit))
+    };
+    SETTINGS.into_iter().map(look).collect()
 }
 
 fn setting(reader: &mut PostgresReader, name: &str) -> Result<String, StoreError> {
@@ -104,7 +112,29 @@ fn setting(reader: &mut PostgresReader, name: &str) -> Result<String, StoreError
 pub(super) fn check_format(reader: &mut PostgresReader) -> Result<(), StoreError> {
     let rows = reader.rows("SELECT coalesce(max(version), 0) FROM salinan.step", &[])?;
     let version: i32 = one(&rows, |row| column(row, 0))?;
-    if usize::try_from(version) == Ok(STEPS.len()) { Ok(()) } else { Err(StoreError::Format) }
+    check_version(i64::from(version), STEPS.len())
+}
+
+/// Brings the tables of an older program to those of this one, and lets `role` use what is new; tells of which version
+/// they were and are. All of it or nothing: no replica appends meanwhile, and an older one can append no more if what it uses
+/// was changed. The address is that of the owner.
+pub fn upgrade(options: &PostgresOptions, role: &str) -> Result<(i64, i64), StoreError> {
+    if !is_role(role) {
+        return Err(StoreError::Role);
+    }
+    let mut owner = PostgresReader::connect(options)?;
+    check_server(&mut owner)?;
+    owner.run("BEGIN")?;
+    owner.rows("SELECT FROM salinan.head WHERE id = 1 FOR UPDATE", &[])?;
+    let rows = owner.rows("SELECT coalesce(max(version), 0) FROM salinan.step", &[])?;
+    let version: i32 = one(&rows, |row| column(row, 0))?;
+    if let Err(error @ StoreError::Newer { .. }) = check_version(i64::from(version), STEPS.len()) {
+        return Err(error);
+    }
+    take_steps(&mut owner, usize::try_from(version).map_err(|_| StoreError::Number)?)?;
+    owner.run(&grants(role))?;
+    owner.run("COMMIT")?;
+    Ok((i64::from(version), i64::try_from(STEPS.len()).map_err(|_| StoreError::Number)?))
 }
 
 /// Whether this role can do no more than it needs: a slip of ours then cannot change an entry.

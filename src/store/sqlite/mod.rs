@@ -14,9 +14,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::{Batch, Filter, Head, Inspected, Listed, Page, Reader, Store, StoreError, StoredEntry, Turn};
+use super::{
+    Batch, Filter, Head, Inspected, Listed, Page, ReadId, Reader, Store, StoreError, StoredEntry, Turn,
+};
 use files::Files;
-use reader::{APPLICATION_ID, FORMAT, signed, unsigned};
+use reader::{APPLICATION_ID, STEPS, signed, unsigned};
 
 pub use reader::{ENGINE_NEEDED, SqliteReader, engine};
 
@@ -45,15 +47,30 @@ impl SqliteStore {
         let connection = &reader.connection;
         set_up(connection)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
-        connection.execute_batch(include_str!("schema.sql"))?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", FORMAT)?;
+        take_steps(connection, 0)?;
         connection.execute(
             "INSERT INTO head (id, size, root, checkpoint) VALUES (1, ?1, ?2, ?3)",
             params![signed(empty.size)?, empty.root, empty.checkpoint],
         )?;
         connection.execute_batch("COMMIT")?;
         Self::of(reader, path)
+    }
+
+    /// Brings the tables of an older program to those of this one, all of it or nothing, and tells of which version
+    /// they were and are. Nobody else may have the file open for writing.
+    pub fn upgrade(path: &Path) -> Result<(i64, i64), StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_EXRESCODE;
+        let reader = SqliteReader::connect(path, flags)?;
+        set_up(&reader.connection)?;
+        reader.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let version = reader.version()?;
+        if let Err(error @ StoreError::Newer { .. }) = reader.check_format() {
+            return Err(error);
+        }
+        take_steps(&reader.connection, usize::try_from(version).map_err(|_| StoreError::Number)?)?;
+        reader.connection.execute_batch("COMMIT")?;
+        Ok((version, reader.version()?))
     }
 
     pub fn open(path: &Path) -> Result<Self, StoreError> {
@@ -75,6 +92,15 @@ impl SqliteStore {
     pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         Ok(self.reader.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
     }
+}
+
+/// Takes the steps behind `version`, in the transaction that is open.
+fn take_steps(connection: &Connection, version: usize) -> Result<(), StoreError> {
+    for step in STEPS.iter().skip(version) {
+        connection.execute_batch(step)?;
+    }
+    let steps = i64::try_from(STEPS.len()).map_err(|_| StoreError::Number)?;
+    Ok(connection.pragma_update(None, "user_version", steps)?)
 }
 
 /// Sets what durability rests on and reads it back.
@@ -114,6 +140,10 @@ impl Reader for SqliteStore {
         self.reader.open_releases()
     }
 
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        self.reader.entered(id)
+    }
+
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
         self.reader.inspect(range, empty)
     }
@@ -145,6 +175,7 @@ impl Store for SqliteStore {
         )?;
         let mut opens =
             connection.prepare_cached("INSERT INTO open_release (release, idx) VALUES (?1, ?2)")?;
+        let mut enters = connection.prepare_cached("INSERT INTO entered_read (id, idx) VALUES (?1, ?2)")?;
         let mut closes = connection.prepare_cached("DELETE FROM open_release WHERE release = ?1")?;
         for (index, entry) in (signed(batch.first)?..).zip(batch.entries) {
             let card = &entry.card;
@@ -162,6 +193,7 @@ impl Store for SqliteStore {
             match card.turn {
                 Turn::Opens => opens.execute(params![card.release, index])?,
                 Turn::Closes => closes.execute(params![card.release])?,
+                Turn::Enters(id) => enters.execute(params![id, index])?,
                 Turn::Nothing => 0,
             };
             self.unmoved_bytes += 2 * entry.leaf.len();

@@ -12,14 +12,17 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params, param
 use super::inspect;
 use crate::store::listed::OFTEN;
 use crate::store::{
-    Filter, Head, Inspected, Listed, Page, PageCard, PageEntry, Reader, StoreError, StoredEntry,
+    Filter, Head, Inspected, Listed, Page, PageCard, PageEntry, ReadId, Reader, StoreError, StoredEntry,
+    check_version,
 };
 
 /// An older engine has a fault in its write-ahead log that can lose commits.
 pub const ENGINE_NEEDED: (i32, &str) = (3_051_003, "3.51.3");
-/// "SALN": which program the file belongs to, and the format of its tables.
+/// "SALN": which program the file belongs to.
 pub(super) const APPLICATION_ID: i64 = 0x5341_4C4E;
-pub(super) const FORMAT: i64 = 1;
+/// What to run, in order, to get from an empty database to the tables of this program. A change of the tables is one
+/// more step; a step that was once released is never changed.
+pub(super) const STEPS: &[&str] = &[include_str!("schema.sql"), include_str!("step-2.sql")];
 /// How long to wait for a stranger who holds the write lock.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// Remembered prepared statements.
@@ -85,10 +88,16 @@ impl SqliteReader {
     }
 
     pub(super) fn check_format(&self) -> Result<(), StoreError> {
+        check_version(self.version()?, STEPS.len())
+    }
+
+    /// How many steps the tables have behind them.
+    pub(super) fn version(&self) -> Result<i64, StoreError> {
         let number =
             |pragma: &str| self.connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-        if number("application_id")? == APPLICATION_ID && number("user_version")? == FORMAT {
-            Ok(())
+        let version = number("user_version")?;
+        if number("application_id")? == APPLICATION_ID && version > 0 {
+            Ok(version)
         } else {
             Err(StoreError::Format)
         }
@@ -182,6 +191,12 @@ impl Reader for SqliteReader {
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
         rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
             .collect()
+    }
+
+    fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT idx FROM entered_read WHERE id = ?1")?;
+        let index: Option<i64> = statement.query_row([id], |row| row.get(0)).optional()?;
+        index.map(unsigned).transpose()
     }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
