@@ -10,8 +10,9 @@
 
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /build
-# One target by name: a target's flags then do not reach build scripts and procedural macros.
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+# One target by name: a target's flags then do not reach build scripts and procedural macros. They go before those of
+# .cargo/config.toml, so its processor stands here too.
+ENV RUSTFLAGS="-C target-cpu=x86-64-v3 -C target-feature=+crt-static"
 COPY . .
 RUN cargo build --locked --release --target x86_64-unknown-linux-gnu \
     && install -D --mode=0755 target/x86_64-unknown-linux-gnu/release/salinan /out/usr/bin/salinan \

@@ -27,4 +27,4 @@ fn refuse(missing: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-const HELP: &str = "help: build it without RUSTFLAGS, for any processor: cargo build --release (docs/operate.md, Processors)\n";
+const HELP: &str = "help: build it for any processor: RUSTFLAGS=\"-C target-cpu=x86-64\" cargo build --release (docs/operate.md, Processors)\n";
