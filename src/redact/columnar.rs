@@ -75,7 +75,7 @@ impl Columnar {
         if rules::has_twice(&mut names) {
             return Stop::bad(end, Problem::DuplicateKey);
         }
-        if !splice.has_let_out() {
+        if !splice.has_let_out {
             return Stop::bad(end, Problem::NoKnownColumn);
         }
         if !has_area {

@@ -15,7 +15,7 @@ use super::ganda::Ganda;
 use super::marks::Marks;
 use super::mask::Order;
 use super::rules::{self, Ease, Lookalikes, Rule, Rules};
-use super::segments::Segment;
+use super::segments::{self, Segment};
 use super::splice::{Splice, Written};
 use super::stations::Stations;
 use super::stream::Window;
@@ -30,6 +30,8 @@ pub(super) struct Csv {
     /// Set by the header.
     columns: Option<Vec<Column>>,
     segments: Vec<Segment>,
+    /// Columns before the first of which anything leaves.
+    leading: usize,
     /// Whether one column leaves alone, so that an empty cell would make an empty line.
     is_lone: bool,
     cells: Cells,
@@ -41,9 +43,7 @@ pub(super) struct Column {
     /// The place of its rule.
     pub place: Option<usize>,
     pub ease: Ease,
-    /// The segment that begins with it.
-    pub segment: Option<usize>,
-    /// Whether anything leaves of them.
+    /// Whether anything leaves of it.
     pub leaves: bool,
 }
 
@@ -62,6 +62,7 @@ impl Csv {
             rules,
             columns: None,
             segments: Vec::new(),
+            leading: 0,
             is_lone: false,
             cells: Cells::new(delimiter, plan, key),
             marks: Marks::default(),
@@ -88,7 +89,9 @@ impl Csv {
                     within: &self.within,
                     outside: self.outside,
                     rules: &self.rules,
+                    columns: columns.len(),
                     segments: &self.segments,
+                    leading: self.leading,
                     is_lone: self.is_lone,
                 };
                 let memory =
@@ -125,7 +128,6 @@ impl Csv {
             columns.push(Column {
                 place,
                 ease: Ease::of(rule, has_patterns),
-                segment: None,
                 leaves: rule.is_some_and(Rule::leaves),
             });
             match rule {
@@ -154,7 +156,7 @@ impl Csv {
         if rules::has_twice(&mut names) {
             return Stop::bad(end, Problem::DuplicateKey);
         }
-        if !splice.has_let_out() {
+        if !splice.has_let_out {
             return Stop::bad(end, Problem::NoKnownColumn);
         }
         if !has_area {
@@ -166,7 +168,8 @@ impl Csv {
             splice.append(Ganda::NAME);
         }
         splice.write_to(end);
-        self.segments = Segment::all(&mut columns);
+        self.segments = Segment::all(&columns);
+        self.leading = segments::leading(&columns);
         self.is_lone =
             columns.iter().filter(|column| column.leaves).count() == 1 && self.cells.ganda.is_none();
         self.columns = Some(columns);
@@ -181,7 +184,9 @@ pub(super) struct Row<'a> {
     within: &'a Wilayah,
     outside: Outside,
     pub rules: &'a Rules,
+    pub columns: usize,
     pub segments: &'a [Segment],
+    pub leading: usize,
     is_lone: bool,
 }
 
@@ -191,14 +196,12 @@ pub(super) struct Memory<'a> {
     pub marks: &'a mut Marks,
 }
 
-impl Memory<'_> {
-    /// The row at hand is written.
-    #[inline]
-    pub fn hand_on(&mut self, tally: &mut Tally) {
-        tally.rows_out += 1;
-        self.fields.commit();
-        self.cells.stations.commit(1);
-    }
+/// The row at hand is written.
+#[inline]
+pub(super) fn hand_on(cells: &mut Cells, fields: &mut Fields, tally: &mut Tally) {
+    tally.rows_out += 1;
+    fields.commit();
+    cells.stations.commit(1);
 }
 
 /// A row, and what there was when it began.
@@ -256,7 +259,7 @@ impl Row<'_> {
                         *tally = Tally::withheld(row.before);
                         memory.fields.begin();
                     } else {
-                        memory.hand_on(tally);
+                        hand_on(memory.cells, memory.fields, tally);
                     }
                     if end == window.bytes.len() {
                         break end;
@@ -295,10 +298,8 @@ impl Row<'_> {
             ganda.begin();
         }
         loop {
-            if let Some(segment) = columns.get(place.at).and_then(|column| column.segment)
-                && !self.is_lone
-            {
-                self.hurry(segment, memory, window, splice, (row, &mut place), tally);
+            if !self.is_lone && window.bytes.get(place.pos) != Some(&b'"') {
+                self.hurry(memory, window, splice, (row, &mut place), tally);
             }
             let Memory { cells, fields, marks } = memory;
             let Place { at, pos } = place;

@@ -90,8 +90,8 @@ pub(super) fn cell_marks(block: &[u8; BLOCK], delimiter: u8) -> CellMarks {
     let block = lanes(block);
     let is = |byte| block.simd_eq(splat(byte));
     let delimiters = is(delimiter);
-    // Bytes beyond ASCII are negative here.
-    let marks = delimiters | block.simd_lt(splat(b' ')) | is(b'"');
+    // As above: bytes beyond ASCII, control characters, and the quote.
+    let marks = delimiters | (block ^ splat(0x02)).simd_lt(splat(0x21));
     let low = block.simd_lt(splat(b'A'));
     let odd = low & (block ^ splat(b'0')).simd_gt(splat(9));
     CellMarks {

@@ -14,15 +14,25 @@ pub(super) struct Marks {
     /// Delimiters, quotes, control characters and bytes beyond ASCII. The last two are not all of a kind that ends a
     /// cell; who finds one there looks again.
     ends: Places,
-    /// Those that are no delimiters, and places in cells: one in each that may be a formula or hold a long number.
+    /// Those that are no delimiters, and places in cells: at least one in each that may be a formula or hold a long
+    /// number.
     looks: Places,
     /// How far the text was looked at.
     to: usize,
-    /// The bytes of a long number, perhaps, in the block before `to`, the last one highest.
-    numeric_before: u64,
-    /// One, if a cell begins at `to`.
-    mark_before: u64,
+    before: Before,
 }
+
+/// What stands before a place.
+#[derive(Clone, Copy)]
+struct Before {
+    /// Bytes of a long number, perhaps, that end there.
+    numeric: u32,
+    /// One, if a cell begins there.
+    mark: u64,
+}
+
+/// A cell begins there.
+const NOTHING: Before = Before { numeric: 0, mark: 1 };
 
 /// Places in order; those from `next` to `len` are still to come.
 struct Places {
@@ -35,6 +45,34 @@ struct Places {
 pub(super) struct Ahead<'a> {
     pub ends: &'a [usize],
     pub looks: &'a [usize],
+}
+
+impl Ahead<'_> {
+    /// The first place to look at.
+    #[inline]
+    pub fn look(&self) -> usize {
+        self.looks.first().copied().unwrap_or(usize::MAX)
+    }
+
+    /// Whether all places to look at before `end` are of cells; passes over those that are.
+    #[inline]
+    pub fn is_bare(&mut self, text: &[u8], end: usize) -> bool {
+        while let [at, rest @ ..] = self.looks
+            && *at < end
+        {
+            if !matches!(text[*at], b' '..0x7F) || text[*at] == b'"' {
+                return false;
+            }
+            self.looks = rest;
+        }
+        true
+    }
+
+    /// A line feed is the first place to look at.
+    #[inline]
+    pub fn pass_line_end(&mut self) {
+        self.looks = self.looks.split_first().map_or(&[], |(_, rest)| rest);
+    }
 }
 
 impl Places {
@@ -86,7 +124,7 @@ impl Places {
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { ends: Places::new(), looks: Places::new(), to: 0, numeric_before: 0, mark_before: 1 }
+        Self { ends: Places::new(), looks: Places::new(), to: 0, before: NOTHING }
     }
 }
 
@@ -100,9 +138,7 @@ impl Marks {
     }
 
     fn look_from(&mut self, at: usize) {
-        self.to = at;
-        self.numeric_before = 0;
-        self.mark_before = 1;
+        (self.to, self.before) = (at, NOTHING);
     }
 
     /// Looks on until so many marks are known, unless the text ends before or they are too many.
@@ -137,52 +173,63 @@ impl Marks {
 
     #[inline(never)]
     fn fill(&mut self, window: Window<'_>, delimiter: u8) {
-        self.ends.move_up();
-        self.looks.move_up();
-        while [&self.ends, &self.looks].iter().all(|places| places.has_room()) {
-            let rest = window.utf8.text().get(self.to..).unwrap_or_default();
-            if let Some(block) = rest.first_chunk() {
-                self.add(block, delimiter);
-                self.to += BLOCK;
-            } else {
-                // Letters are no marks.
-                let mut block = [b'x'; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.add(&block, delimiter);
-                self.to += rest.len();
+        let Self { ends, looks, to, before } = self;
+        ends.move_up();
+        looks.move_up();
+        let (blocks, rest) = window.utf8.text().get(*to..).unwrap_or_default().as_chunks();
+        for block in blocks {
+            if !ends.has_room() || !looks.has_room() {
                 return;
             }
+            *before = look_at(block, delimiter, *before, *to, ends, looks);
+            *to += BLOCK;
         }
-    }
-
-    /// Adds what stands in a block that begins at `to`.
-    #[expect(clippy::inline_always, reason = "a call for each block takes a tenth of the time")]
-    #[inline(always)]
-    fn add(&mut self, block: &[u8; BLOCK], delimiter: u8) {
-        let halves: [[u8; lanes::BLOCK]; 2] = bytemuck::cast(*block);
-        let [low, high] = halves.map(|half| lanes::cell_marks(&half, delimiter));
-        let join = |low, high| u64::from(low) | u64::from(high) << lanes::BLOCK;
-        let marks = join(low.marks, high.marks);
-        let numeric = join(low.numeric, high.numeric) & !marks;
-        let starts = marks << 1 | self.mark_before;
-        let in_cells = starts & join(low.odd, high.odd) & !marks | sixteenths(numeric, self.numeric_before);
-        let others = marks & !join(low.delimiters, high.delimiters);
-        self.ends.add::<8>(marks, self.to);
-        self.looks.add::<2>(others | in_cells, self.to);
-        self.numeric_before = numeric;
-        self.mark_before = marks >> (BLOCK - 1);
+        if ends.has_room() && looks.has_room() {
+            // Letters are no marks.
+            let mut block = [b'x'; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            *before = look_at(&block, delimiter, *before, *to, ends, looks);
+            *to += rest.len();
+        }
     }
 }
 
-/// The sixteenth of each sixteen bits or more in a row; those of the block before count.
+/// Adds what stands in a block that begins at a place.
+#[expect(clippy::inline_always, reason = "a call for each block takes a tenth of the time")]
+#[inline(always)]
+fn look_at(
+    block: &[u8; BLOCK],
+    delimiter: u8,
+    before: Before,
+    at: usize,
+    ends: &mut Places,
+    looks: &mut Places,
+) -> Before {
+    let halves: [[u8; lanes::BLOCK]; 2] = bytemuck::cast(*block);
+    let [low, high] = halves.map(|half| lanes::cell_marks(&half, delimiter));
+    let join = |low, high| u64::from(low) | u64::from(high) << lanes::BLOCK;
+    let marks = join(low.marks, high.marks);
+    let delimiters = join(low.delimiters, high.delimiters);
+    let numeric = join(low.numeric, high.numeric) & !marks;
+    let starts = marks << 1 | before.mark;
+    let odd = starts & join(low.odd, high.odd);
+    ends.add::<8>(marks, at);
+    looks.add::<2>((marks | odd) & !delimiters | sixteenths(numeric, before.numeric), at);
+    Before { numeric: numeric.leading_ones(), mark: marks >> (BLOCK - 1) }
+}
+
+/// A bit within each sixteen or more in a row; so many come before the first.
 #[inline]
-fn sixteenths(mut bits: u64, mut before: u64) -> u64 {
+fn sixteenths(bits: u64, before: u32) -> u64 {
     const { assert!(sweep::RUN_DIGITS == 16) };
+    let mut all = bits;
     for by in [1, 2, 4, 8] {
-        bits &= bits << by | before >> (BLOCK - by);
-        before &= before << by;
+        all &= all << by;
     }
-    bits & !(bits << 1 | before >> (BLOCK - 1))
+    // Those that began in the block before: the bit may be its last one there, and is none if none is here.
+    let first = bits.trailing_ones();
+    let is_long = first > 0 && first + before >= 16;
+    all | u64::from(is_long)
 }
 
 #[cfg(test)]
@@ -239,14 +286,17 @@ mod tests {
                 assert_eq!(ahead.ends.first().copied(), mark, "from {start} at {at}");
                 let all = (at..text.len()).filter(|at| is_mark(text[*at]));
                 assert!(all.zip(ahead.ends).all(|(one, other)| one == *other), "from {start} at {at}");
-                let mut run = 0;
+                let (mut run, mut is_seen) = (0, false);
                 for place in at..marks.to {
                     let byte = text[place];
-                    run = if is_numeric(byte) { run + 1 } else { 0 };
-                    let is_start = place > at && is_mark(text[place - 1]) && b"=-".contains(&byte);
-                    let due = [is_mark(byte) && byte != b',', is_start, run == sweep::RUN_DIGITS];
                     let is_found = ahead.looks.binary_search(&place).is_ok();
-                    assert!(is_found || !due.contains(&true), "{due:?} at {place}, from {start} at {at}");
+                    (run, is_seen) =
+                        if is_numeric(byte) { (run + 1, is_seen || is_found) } else { (0, false) };
+                    let ends = place + 1 == marks.to || !is_numeric(text[place + 1]);
+                    let is_start = place > at && is_mark(text[place - 1]) && b"=-".contains(&byte);
+                    let due = [is_mark(byte) && byte != b',', is_start, ends && run >= sweep::RUN_DIGITS];
+                    assert!(is_found || !(due[0] || due[1]), "{due:?} at {place}, from {start} at {at}");
+                    assert!(is_seen || !due[2], "a long number up to {place}, from {start} at {at}");
                     for (found, due) in found.iter_mut().zip(due) {
                         *found += usize::from(due);
                     }

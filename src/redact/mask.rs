@@ -225,18 +225,23 @@ fn write_letters(text: &[u8], first: usize, room: &mut Room) -> usize {
 /// `YYYY-MM-DD`, `DD-MM-YYYY`, `DD/MM/YYYY` or `DD|MM|YYYY`, of a day that was.
 pub(super) fn read_date(text: &[u8]) -> Option<Date> {
     let text: &[u8; 10] = text.try_into().ok()?;
-    let number = |from: usize, to: usize| {
-        text[from..to].iter().try_fold(0_i16, |number, byte| {
-            byte.is_ascii_digit().then(|| number * 10 + i16::from(byte - b'0'))
+    let mut is_number = true;
+    let mut number = |from: usize, to: usize| {
+        text[from..to].iter().fold(0_i16, |number, byte| {
+            is_number &= byte.is_ascii_digit();
+            number * 10 + i16::from(byte & 0x0F)
         })
     };
     let (year, month, day) = match (text[2], text[4], text[5], text[7]) {
-        (_, b'-', _, b'-') => (number(0, 4)?, number(5, 7)?, number(8, 10)?),
+        (_, b'-', _, b'-') => (number(0, 4), number(5, 7), number(8, 10)),
         (b'-', _, b'-', _) | (b'/', _, b'/', _) | (b'|', _, b'|', _) => {
-            (number(6, 10)?, number(3, 5)?, number(0, 2)?)
+            (number(6, 10), number(3, 5), number(0, 2))
         }
         _ => return None,
     };
+    if !is_number {
+        return None;
+    }
     Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 

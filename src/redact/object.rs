@@ -158,7 +158,7 @@ impl Objects {
         }
         if let Some(code) = self.code() {
             splice.write_to(end);
-            splice.append(if splice.has_let_out() { b",\"" } else { b"\"" });
+            splice.append(if splice.has_let_out { b",\"" } else { b"\"" });
             splice.append(Ganda::NAME);
             splice.append(b"\":");
             code.write(&mut splice);

@@ -1,13 +1,13 @@
-//! The fast way through a row of CSV: segments of columns of which all cells are kept, or left out.
+//! The fast way through rows of CSV: only segments of columns that do not simply stay are looked at.
 //!
-//! Where cells can end is known ahead, so a segment is taken with one look at its end. A segment with quotes, or with a
-//! cell that may be a formula or hold a long number, and a row that does not end where it should, are left to the plain
-//! path.
+//! Where cells can end is known ahead, so a segment is taken with one look at each of its ends. A cell with quotes, a kept
+//! one that may be a formula or hold a long number, and a row that does not end where it should are left to the plain path.
 
 use std::ops::Range;
 
 use super::Tally;
-use super::csv::{Begun, Column, Memory, Place, Row};
+use super::cells::Cells;
+use super::csv::{Begun, Column, Memory, Place, Row, hand_on};
 use super::fields::Fields;
 use super::lanes::Accepted;
 use super::marks::Ahead;
@@ -16,145 +16,174 @@ use super::rules::{Ease, Rule};
 use super::splice::Splice;
 use super::stream::Window;
 
-/// Columns of which the same becomes.
-#[expect(clippy::struct_excessive_bools, reason = "each is one question that a row is asked there")]
+/// Columns of which the same becomes, and which do not just stay.
 pub(super) struct Segment {
-    ease: Ease,
     first: usize,
     last: usize,
     /// Whether it is left to the plain path.
     is_hard: bool,
-    /// Whether its cells have to be without formulas and long numbers.
-    is_swept: bool,
-    is_area: bool,
     /// The place of the rule by which its one cell is changed.
     changes: Option<usize>,
+    is_area: bool,
     leaves: bool,
-    /// Whether nothing leaves of the columns before it, of which there are some.
-    is_first: bool,
+    /// Whether nothing leaves of it, nor of the columns before it.
+    is_leading: bool,
     /// Whether it ends the row.
     is_end: bool,
 }
 
 impl Segment {
-    /// Most columns in one: where one cell needs more, all of them are read by the plain path.
-    const COLUMNS_MAX: usize = 8;
-
-    /// Parts the columns, each of which is told which segment begins with it.
-    pub fn all(columns: &mut [Column]) -> Vec<Self> {
+    pub fn all(columns: &[Column]) -> Vec<Self> {
         let mut segments: Vec<Self> = Vec::new();
-        let mut is_begun = false;
-        let end = columns.len() - 1;
-        for (at, column) in columns.iter_mut().enumerate() {
-            let is_run = matches!(column.ease, Ease::Keep | Ease::Drop) && at < end;
+        let leading = leading(columns);
+        for (at, column) in columns.iter().enumerate().filter(|(_, column)| column.ease != Ease::Keep) {
             match segments.last_mut() {
-                Some(last) if is_run && last.ease == column.ease && at - last.first < Self::COLUMNS_MAX => {
+                Some(last) if column.ease == Ease::Drop && last.is_dropped() && last.last + 1 == at => {
                     last.last = at;
                 }
-                _ => {
-                    column.segment = Some(segments.len());
-                    segments.push(Self {
-                        ease: column.ease,
-                        first: at,
-                        last: at,
-                        is_hard: column.ease == Ease::None,
-                        is_swept: column.ease == Ease::Keep,
-                        is_area: matches!(column.ease, Ease::Area { .. }),
-                        changes: column.place.filter(|_| column.ease == Ease::Change),
-                        leaves: column.leaves,
-                        is_first: !is_begun && at > 0,
-                        is_end: at == end,
-                    });
-                }
+                _ => segments.push(Self {
+                    first: at,
+                    last: at,
+                    is_hard: column.ease == Ease::None,
+                    changes: column.place.filter(|_| column.ease == Ease::Change),
+                    is_area: matches!(column.ease, Ease::Area { .. }),
+                    leaves: column.leaves,
+                    is_leading: false,
+                    is_end: false,
+                }),
             }
-            is_begun |= column.leaves;
+        }
+        for segment in &mut segments {
+            segment.is_leading = segment.last < leading;
+            segment.is_end = segment.last + 1 == columns.len();
         }
         segments
     }
+
+    fn is_dropped(&self) -> bool {
+        !(self.leaves || self.is_hard || self.is_area)
+    }
+}
+
+/// How many columns there are before the first of which anything leaves.
+pub(super) fn leading(columns: &[Column]) -> usize {
+    columns.iter().take_while(|column| !column.leaves).count()
+}
+
+/// What rows are read with.
+struct Tools<'a, 'b> {
+    window: Window<'a>,
+    cells: &'a mut Cells,
+    fields: &'a mut Fields,
+    splice: &'a mut Splice<'b>,
+    tally: &'a mut Tally,
 }
 
 impl Row<'_> {
-    /// Takes segments from one on as long as their cells are bare and need no more than to be kept, changed or left out,
+    /// Goes over cells from one on as long as they are bare and need no more than to be kept, changed or left out,
     /// row after row. `row` and `place` are where it stopped; behind the last column, that row ended with a line feed.
     #[inline(never)]
     pub(super) fn hurry(
         &self,
-        mut first: usize,
         memory: &mut Memory<'_>,
         window: Window<'_>,
         splice: &mut Splice<'_>,
         (row, place): (&mut Begun, &mut Place),
         tally: &mut Tally,
     ) {
-        let columns = self.segments.last().map_or(0, |segment| segment.last + 1);
-        let is_plain = memory.cells.ganda.is_none() && !memory.cells.is_withheld;
-        loop {
-            memory.marks.look_ahead(window, self.delimiter, columns - place.at);
-            self.pass(&self.segments[first..], memory, window, splice, place, tally);
-            let is_last = place.pos == window.bytes.len();
-            if place.at < columns || is_last || !is_plain {
-                return;
+        if 0 < place.at && place.at <= self.leading {
+            splice.go_on(place.pos);
+        }
+        let Memory { cells, fields, marks } = memory;
+        let is_plain = cells.ganda.is_none() && !cells.is_withheld;
+        let mut tools = Tools { window, cells, fields, splice, tally };
+        let mut goes_on = true;
+        while goes_on {
+            marks.look_ahead(window, self.delimiter, self.columns - place.at);
+            let mut ahead = marks.ahead();
+            let known = ahead.ends.len();
+            loop {
+                let left = self.columns - place.at;
+                let passed = self.pass(place, &mut ahead, &mut tools);
+                place.at += passed.len();
+                place.pos = behind(passed, place.pos, window.at);
+                ahead.ends = &ahead.ends[passed.len()..];
+                goes_on = passed.len() == left && place.pos < window.bytes.len() && is_plain;
+                if !goes_on {
+                    break;
+                }
+                ahead.pass_line_end();
+                hand_on(tools.cells, tools.fields, tools.tally);
+                *row = Begun::at(place.pos, tools.splice, tools.tally);
+                place.at = 0;
+                if ahead.ends.len() < self.columns {
+                    break;
+                }
             }
-            memory.hand_on(tally);
-            *row = Begun::at(place.pos, splice, tally);
-            (first, place.at) = (0, 0);
+            let passed = known - ahead.ends.len();
+            marks.pass(passed, window.at + place.pos);
         }
     }
 
-    /// The same, of one row.
+    /// The same, of the rest of one row. Gives the ends of the cells it went over.
     #[inline]
-    fn pass(
-        &self,
-        segments: &[Segment],
-        memory: &mut Memory<'_>,
-        window: Window<'_>,
-        splice: &mut Splice<'_>,
-        place: &mut Place,
-        tally: &mut Tally,
-    ) {
-        // Places here are those of the text.
+    fn pass<'a>(&self, place: &Place, ahead: &mut Ahead<'a>, tools: &mut Tools<'_, '_>) -> &'a [usize] {
+        let Tools { window, cells, fields, splice, tally } = tools;
+        // The text that is looked through ahead goes on behind the window.
         let text = &window.utf8.text()[..window.at + window.bytes.len()];
-        let Ahead { ends, looks } = memory.marks.ahead();
-        let mut looks = looks.iter().copied();
-        let mut look = looks.next().unwrap_or(usize::MAX);
-        let (mut at, mut start) = (place.at, window.at + place.pos);
-        'row: for segment in segments {
-            // The text that is looked through ahead goes on behind the window.
-            let Some(&end) = ends.get(segment.last - place.at).filter(|end| **end < text.len()) else {
+        let left = self.columns - place.at;
+        let mut ends = &ahead.ends[..ahead.ends.len().min(left)];
+        let mut line_end = 0;
+        match ends.last() {
+            Some(end) if ends.len() == left && text.get(*end) == Some(&b'\n') => line_end = *end,
+            // The last cell is not known to end the row.
+            _ => {
+                ends = &ends[..ends.len().min(left - 1)];
+                ends = &ends[..ends.partition_point(|end| *end < text.len())];
+            }
+        }
+        // So many cells, apart from some at the end that stay.
+        let mut to = ends.len();
+        for segment in self.segments {
+            if segment.last < place.at {
+                continue;
+            }
+            let first = segment.first.max(place.at) - place.at;
+            let Some(&end) = ends.get(segment.last - place.at) else {
+                to = to.min(first);
                 break;
             };
-            let mut is_ended = false;
-            while look <= end {
-                match text[look] {
-                    b'\n' if segment.is_end && look == end => is_ended = true,
-                    b' '..0x7F if !segment.is_swept && text[look] != b'"' => {}
-                    _ => break 'row,
-                }
-                look = looks.next().unwrap_or(usize::MAX);
-            }
-            if segment.is_hard
-                || segment.is_end != is_ended
-                || (segment.is_area && !is_area(text, start..end, &memory.cells.accepted))
-            {
+            let start = behind(&ends[..first], place.pos, window.at);
+            let is_easy = !segment.is_hard
+                && ahead.look() >= window.at + start
+                && ahead.is_bare(text, end + usize::from(!segment.is_end));
+            let part = start..end - window.at;
+            if !is_easy || (segment.is_area && !is_area(window.bytes, part.clone(), &cells.accepted)) {
+                to = first;
                 break;
             }
-            let cells = start - window.at..end - window.at;
-            if segment.leaves {
-                splice.keep(cells.start, segment.is_first);
-            } else {
-                splice.leave_out(Place { at, pos: cells.start }.separator(), cells.end);
-            }
             if let Some(place) = segment.changes {
-                change(self.rules.at(place), memory.fields, window, cells, splice, tally);
+                change(self.rules.at(place), fields, window.bytes, part, splice, tally);
+            } else if segment.is_leading {
+                splice.leave_out(part.start, part.end + 1);
+            } else if !segment.leaves {
+                splice.leave_out(part.start - 1, part.end);
             }
-            at = segment.last + 1;
-            start = end + 1;
         }
+        if to < left || ahead.look() < line_end {
+            to = to.min(ends.partition_point(|end| *end < ahead.look()));
+        }
+        splice.has_let_out |= place.at + to > self.leading;
         #[cfg(test)]
-        HURRIED.set(HURRIED.get() + (at - place.at) as u64);
-        memory.marks.pass(at - place.at, start);
-        *place = Place { at, pos: start - window.at };
+        HURRIED.set(HURRIED.get() + to as u64);
+        &ends[..to]
     }
+}
+
+/// Where the cell behind these begins: in the window, which begins at `base`.
+#[inline]
+fn behind(ends: &[usize], from: usize, base: usize) -> usize {
+    ends.last().map_or(from, |end| end + 1 - base)
 }
 
 /// Writes what a bare cell becomes.
@@ -162,14 +191,14 @@ impl Row<'_> {
 fn change(
     rule: &Rule,
     fields: &mut Fields,
-    window: Window<'_>,
+    text: &[u8],
     cell: Range<usize>,
     splice: &mut Splice<'_>,
     tally: &mut Tally,
 ) {
     let Order::Change(change) = &rule.order else { return };
     let unreadable = tally.unreadable;
-    match change.show(Seen::Text(&window.bytes[cell.clone()]), &mut [0; 16], tally) {
+    match change.show(Seen::Text(&text[cell.clone()]), &mut [0; 16], tally) {
         Shown::Nothing => splice.replace(cell.start, cell.end, b""),
         Shown::Text(shown) | Shown::Written(shown) => splice.replace(cell.start, cell.end, shown),
     }

@@ -13,7 +13,8 @@ pub(super) struct Splice<'a> {
     out: &'a mut Vec<u8>,
     pending: usize,
     has_left_out: bool,
-    has_let_out: bool,
+    /// Whether a member was let out.
+    pub has_let_out: bool,
 }
 
 /// How far a copy has got.
@@ -46,15 +47,6 @@ impl<'a> Splice<'a> {
     #[inline]
     pub fn let_out(&mut self, from: usize) {
         if self.has_left_out && !self.has_let_out {
-            self.pending = from;
-        }
-        self.has_let_out = true;
-    }
-
-    /// The same, where it is known whether all members before were left out.
-    #[inline]
-    pub fn keep(&mut self, from: usize, is_first: bool) {
-        if is_first {
             self.pending = from;
         }
         self.has_let_out = true;
@@ -106,9 +98,14 @@ impl<'a> Splice<'a> {
         self.out.extend_from_slice(fresh);
     }
 
+    /// All before was left out, and so is what stands between there and here.
+    pub fn go_on(&mut self, from: usize) {
+        self.pending = from;
+    }
+
     #[inline]
     pub fn write_to(&mut self, end: usize) {
-        if end == self.pending {
+        if end <= self.pending {
             return; // as between two members left out
         }
         self.write_some(end);
@@ -118,10 +115,6 @@ impl<'a> Splice<'a> {
     fn write_some(&mut self, end: usize) {
         copy(self.input, self.pending..end, self.out);
         self.pending = end;
-    }
-
-    pub fn has_let_out(&self) -> bool {
-        self.has_let_out
     }
 }
 

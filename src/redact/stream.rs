@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::domain::{CopyKey, Format, MaskPlan};
 
@@ -224,10 +224,13 @@ impl Stream {
                 self.try_held(out)?;
             }
         }
-        if !data.is_empty() {
-            let taken = self.take_units(data, false, out)?;
-            self.hold(&data[taken..]);
+        // A unit that is begun behind the last mark is not tried before there is more of it.
+        let marked = memrchr(self.machine.end_mark(), data).map_or(0, |at| at + 1);
+        let mut taken = self.take_units(&data[..marked], false, out)?;
+        if data.len() - taken >= self.record_bytes_max {
+            taken += self.take_units(&data[taken..], false, out)?;
         }
+        self.hold(&data[taken..]);
         Ok(())
     }
 
