@@ -1,4 +1,5 @@
-//! One small request to somebody else and its whole answer, within limits: for commands and for asking witnesses.
+//! One small request to somebody else and its whole answer, within limits: for commands, and for asking witnesses and
+//! issuers.
 //! Copies never go this way.
 //!
 //! Nobody is trusted but the certificates handed in; without TLS only this machine is spoken to.

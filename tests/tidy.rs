@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ("store", &["domain"]),
     ("redact", &["domain"]),
     ("upstream", &["domain"]),
-    ("identity", &["domain"]),
+    ("identity", &["domain", "caller"]),
     ("admission", &["domain"]),
     ("demo", &["domain", "identity"]),
     ("policy", &["domain", "document", "identity"]),

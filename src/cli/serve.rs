@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::config::{self, Config};
 use crate::document::Diagnostic;
 use crate::domain::{Clock, SystemClock};
+use crate::identity::Verifier;
 use crate::ledger::{Ledger, ReplicaStart};
 use crate::release::{Path, PathOptions};
 use crate::server::Listener;
@@ -103,6 +104,7 @@ pub(super) struct Running {
     path: Arc<Path>,
     tls: Arc<rustls::ServerConfig>,
     server: crate::server::ServerOptions,
+    identity: Arc<Verifier>,
     /// Asks witnesses, if there are any.
     feeder: Option<Feeder>,
 }
@@ -127,8 +129,10 @@ impl Running {
             .map_err(|error| Failure::caused("could not open the ledger", error))?;
         let feeder = config.witnesses.map(|options| Feeder::new(options, ledger.clone())).transpose();
         let feeder = feeder.map_err(|error| Failure::caused("could not set up the witnesses", error))?;
+        let identity = Arc::new(config.verifier);
+        identity.prepare().await;
         let path = Path::new(PathOptions {
-            identity: config.verifier,
+            identity: Arc::clone(&identity),
             admission: Admission::new(&config.admission),
             policy: config.policy,
             ledger,
@@ -140,7 +144,8 @@ impl Running {
             clock,
             random,
         });
-        Ok(Self { listener, path: Arc::new(path), tls: config.tls, server: config.server, feeder })
+        let path = Arc::new(path);
+        Ok(Self { listener, path, tls: config.tls, server: config.server, identity, feeder })
     }
 
     pub(super) fn address(&self) -> std::net::SocketAddr {
@@ -152,10 +157,12 @@ impl Running {
     pub(super) async fn until(self, stop: watch::Receiver<bool>) -> Outcome {
         let path = Arc::clone(&self.path);
         let feeding = self.feeder.map(|feeder| tokio::spawn(feeder.run(stop.clone())));
+        let keeping = self.identity.keep(&stop);
         self.listener.serve(self.path, self.tls, self.server, stop).await;
         if let Some(feeding) = feeding {
             let _ = feeding.await;
         }
+        keeping.join_all().await;
         path.settle().await;
         let ledger = path.ledger().clone();
         ledger.shut_down().await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::print::{Answer, Failure, Outcome};
 use crate::domain::{Clock, Level, Party, Random, ReleaseId, Role, SystemClock, Wilayah};
-use crate::identity::{Algorithm, Claims, KeySet, SigningKey, Verifier, VerifierOptions};
+use crate::identity::{Algorithm, Claims, IssuerOptions, KeySet, SigningKey, Verifier};
 
 const KEY_FILE: &str = "token-key.pem";
 const JWKS_FILE: &str = "jwks.json";
@@ -233,7 +233,7 @@ fn check(key: &SigningKey, claims: &Claims, token: &str) -> Result<(), Failure> 
     let jwks: Value = json!({ "keys": [key.to_jwk()] });
     let keys = KeySet::read(jwks.to_string().as_bytes())
         .map_err(|source| Failure::caused("the key could not be verified with", source))?;
-    let verifier = Verifier::new(keys, VerifierOptions::new(&claims.iss, &claims.aud));
+    let verifier = Verifier::of_one(IssuerOptions::new(&claims.iss, &claims.aud, keys));
     let from_s = claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat));
     verifier.verify_token(token, from_s).map(drop).map_err(|source| {
         Failure::caused("the verifier would refuse this token", source).help(
@@ -309,10 +309,8 @@ mod tests {
         let partai = "--kid one --subject saksi-7 --role partai --level kabkota --wilayah 9901,9902 \
                       --party pemilu-2024/7 --mandate 015/SM/2023";
         let token = issued(directory, partai).unwrap();
-        let verifier = Verifier::new(
-            KeySet::load(&directory.join(JWKS_FILE)).unwrap(),
-            VerifierOptions::new("https://kpu.example", "salinan"),
-        );
+        let keys = KeySet::load(&directory.join(JWKS_FILE)).unwrap();
+        let verifier = Verifier::of_one(IssuerOptions::new("https://kpu.example", "salinan", keys));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
         let requester = verifier.verify(&headers, NOW_S).unwrap();

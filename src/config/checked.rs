@@ -13,13 +13,14 @@ use rustls::ServerConfig;
 use toml::de::DeTable;
 
 use super::file::{self, TOP, need_path, number, wait};
+use super::identity::identity;
 use super::pem::{self, Unfit};
 use super::store;
 use crate::admission::{AdmissionOptions, Rate};
 use crate::caller::is_address;
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
 use crate::domain::Digest;
-use crate::identity::{KeySet, Verifier, VerifierOptions};
+use crate::identity::Verifier;
 use crate::ledger::notice::PolicyLine;
 use crate::ledger::quorum::TrustPolicy;
 use crate::ledger::{InForce, LedgerOptions, Signer};
@@ -85,7 +86,7 @@ fn read(
     // Every part is read before any is missed, so that one run finds the problems of all.
     let server =
         need_section(top, "server", file::SERVER, problems).and_then(|keys| server(&keys, folder, problems));
-    let verifier = need_section(top, "identity", file::IDENTITY, problems)
+    let verifier = need_section(top, "identity", file::IDENTITY_AND_ISSUERS, problems)
         .and_then(|keys| identity(&keys, folder, problems));
     let policy = need_section(top, "policy", file::POLICY, problems)
         .and_then(|keys| policy(&keys, folder, problems, policy_problems));
@@ -182,20 +183,6 @@ fn server(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         }
     };
     Some((listen?, tls, options, stall_timeout))
-}
-
-fn identity(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Verifier> {
-    let issuer = keys.need_text("issuer", problems);
-    let audience = keys.need_text("audience", problems);
-    let set = load_file(keys, "jwks", folder, problems, |path| {
-        KeySet::load(path).map_err(|error| Unfit {
-            what: format!("{} cannot be used: {error}{}", path.display(), causes(&error)),
-            help: "a key set is a JWKS of public keys, each with `kid` and `alg`: see `salinan token keys`",
-        })
-    });
-    let lifetime_max_s = number(keys, "lifetime_max_s", 60..=2_592_000, problems);
-    let options = VerifierOptions::new(issuer?.value, audience?.value);
-    Some(Verifier::new(set?, VerifierOptions { lifetime_max_s, ..options }))
 }
 
 fn policy(
@@ -404,7 +391,7 @@ fn count(keys: &Keys<'_>, name: &'static str, problems: &mut Problems<'_>) -> us
 }
 
 /// What a file that must be there holds; what is wrong with it is shown where it is named.
-fn load_file<T>(
+pub(super) fn load_file<T>(
     keys: &Keys<'_>,
     name: &'static str,
     folder: &Path,

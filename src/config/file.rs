@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::document::{At, Key, Keys, Problem, Problems};
 
 /// Every table with its keys. What stands beside a key that may be left out is its default; beside one that must
-/// be there, and beside `ca`, `policy`, `store` and what goes with it, it is an example.
+/// be there, and beside `ca`, `policy`, `revoked`, `store` and what goes with it, it is an example.
 pub const KEYS: &[(&str, &[Key])] = &[
     ("server", SERVER),
     ("identity", IDENTITY),
+    ("identity.issuer", ISSUER),
     ("policy", POLICY),
     ("source", SOURCE),
     ("ledger", LEDGER),
@@ -21,7 +22,7 @@ pub const KEYS: &[(&str, &[Key])] = &[
 
 pub(super) const TOP: &[Key] = &[
     Key { name: "server", example: "{ listen = \"0.0.0.0:8443\", .. }" },
-    Key { name: "identity", example: "{ issuer = \"https://sso.example\", .. }" },
+    Key { name: "identity", example: "{ issuer = [{ issuer = \"https://sso.example\", .. }] }" },
     Key { name: "policy", example: "{ paths = [\"policies\"] }" },
     Key { name: "source", example: "{ url = \"https://dpt.example\", .. }" },
     Key { name: "ledger", example: "{ directory = \"ledger\", .. }" },
@@ -42,11 +43,26 @@ pub(super) const SERVER: &[Key] = &[
     Key { name: "drain_timeout_ms", example: "30000" },
 ];
 
-pub(super) const IDENTITY: &[Key] = &[
+pub(super) const IDENTITY: &[Key] = IDENTITY_AND_ISSUERS.split_at(IDENTITY_AND_ISSUERS.len() - 1).0;
+
+/// With the key under which the tables of issuers stand, which is written as `[[identity.issuer]]`.
+pub(super) const IDENTITY_AND_ISSUERS: &[Key] = &[
+    Key { name: "revoked", example: "\"certs/revoked.toml\"" },
+    Key { name: "poll_ms", example: "2000" },
+    Key { name: "refresh_ms", example: "300000" },
+    Key { name: "cooldown_ms", example: "30000" },
+    Key { name: "timeout_ms", example: "5000" },
+    Key { name: "stale_max_ms", example: "3600000" },
+    Key { name: "issuer", example: "[{ issuer = \"https://sso.example\", .. }]" },
+];
+
+pub(super) const ISSUER: &[Key] = &[
     Key { name: "issuer", example: "\"https://sso.kpu.example\"" },
     Key { name: "audience", example: "\"https://salinan.kpu.example\"" },
-    Key { name: "jwks", example: "\"certs/jwks.json\"" },
+    Key { name: "algorithms", example: "[\"ES256\", \"EdDSA\", \"RS256\"]" },
     Key { name: "lifetime_max_s", example: "86400" },
+    Key { name: "jwks", example: "\"certs/jwks.json\"" },
+    Key { name: "ca", example: "\"certs/sso-ca.pem\"" },
 ];
 
 pub(super) const POLICY: &[Key] = &[Key { name: "paths", example: "[\"policies/dpt-2024.toml\"]" }];

@@ -5,6 +5,7 @@
 
 mod checked;
 mod file;
+mod identity;
 mod pem;
 mod store;
 #[cfg(test)]

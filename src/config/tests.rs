@@ -22,7 +22,7 @@ fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for line in MANUAL.lines() {
         if let Some(name) = line.strip_prefix("## `[") {
-            name.trim_end_matches("]`").clone_into(&mut table);
+            name.trim_matches(['[', ']', '`']).clone_into(&mut table);
         } else if let Some(key) = line.strip_prefix("| `") {
             let cells: Vec<&str> = key.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
             let [key, default, limits, ..] = cells[..] else { panic!("{line}") };
@@ -38,8 +38,8 @@ fn settings() -> Vec<(&'static str, &'static str, &'static str, bool)> {
     let mut table = "";
     let mut settings = Vec::new();
     for line in SHIPPED.lines() {
-        if let Some(name) = line.strip_prefix('[') {
-            table = name.trim_end_matches(']');
+        if line.starts_with('[') {
+            table = line.trim_matches(['[', ']']);
             continue;
         }
         let bare = line.strip_prefix("# ").unwrap_or(line);
@@ -50,6 +50,11 @@ fn settings() -> Vec<(&'static str, &'static str, &'static str, bool)> {
     settings
 }
 
+/// How a table is written: those of issuers may stand several times.
+fn header(table: &str) -> String {
+    if table.contains('.') { format!("[[{table}]]") } else { format!("[{table}]") }
+}
+
 /// The shipped file with every key in it, one of them written as `value`, or left out.
 fn with(table: &str, key: &str, value: Option<&str>) -> String {
     let mut text = String::new();
@@ -57,11 +62,11 @@ fn with(table: &str, key: &str, value: Option<&str>) -> String {
     for (in_table, name, shipped, _) in settings() {
         if in_table != open {
             open = in_table;
-            text.extend(["[", in_table, "]\n"]);
+            text.extend([header(in_table), "\n".to_owned()]);
         }
         let changed = (in_table, name) == (table, key);
         if let Some(value) = if changed { value } else { Some(shipped) } {
-            text.extend([name, " = ", value, "\n"]);
+            text.push_str(&format!("{name} = {value}\n"));
         }
     }
     text
@@ -104,7 +109,7 @@ fn manual_and_shipped_file_state_the_default_of_every_key_that_may_be_left_out()
 fn only_what_the_manual_calls_required_is_missed_when_left_out() {
     for Row { table, key, default, .. } in rows() {
         let said = problems(&with(&table, &key, None));
-        let missed = said.contains(&format!("[{table}] has no `{key}`"));
+        let missed = said.contains(&format!("{} has no `{key}`", header(&table)));
         assert_eq!(missed, default == "required", "{key} of [{table}]: {said}");
     }
 }

@@ -99,7 +99,7 @@ impl Site {
         let text = format!(
             "# Written anew by each `salinan demo`.\n\
              [server]\nlisten = \"{listen}\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n\n\
-             [identity]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\n\
+             [[identity.issuer]]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\n\
              [policy]\npaths = [{policies}]\n\n\
              [source]\nurl = \"http://{source}\"\n\n\
              [ledger]\norigin = \"{ORIGIN}\"\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\nmaster_key = \"master.key\"\n\n\

@@ -19,6 +19,7 @@ pub mod release;
 pub mod scope;
 pub mod sweep;
 mod text;
+pub mod token_end;
 pub mod wilayah;
 
 pub use ask::{Ask, AskError, Method};
@@ -39,4 +40,5 @@ pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;
 pub use scope::{Role, Scope};
 pub use sweep::{Found, Pattern, PatternError, Sweep};
+pub use token_end::{OnTokenEnd, TokenEnd};
 pub use wilayah::{Level, Tps, Wilayah, WilayahError};

@@ -18,7 +18,7 @@ use crate::domain::{Level, Party, Role, Scope, Wilayah};
 
 use super::error::IdentityError;
 use super::requester::Requester;
-use super::verify::VerifierOptions;
+use super::verify::IssuerOptions;
 
 /// Most areas in one token, and longest name, in bytes.
 const WILAYAH_MAX: usize = 64;
@@ -34,20 +34,41 @@ const AUDITOR: &str = "auditor";
 
 type Claims = Map<String, Value>;
 
-/// Checks every claim. `now_unix_s` is the caller's time.
+/// The caller's time, and how far the clocks of issuer and proxy may differ.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) unix_s: u64,
+    pub(super) leeway_s: u64,
+}
+
+impl Now {
+    pub(super) fn is_reached(self, from_s: u64) -> bool {
+        from_s <= self.unix_s.saturating_add(self.leeway_s)
+    }
+
+    pub(super) fn is_over(self, until_s: u64) -> bool {
+        self.unix_s >= until_s.saturating_add(self.leeway_s)
+    }
+}
+
+/// The issuer that the claims name. Before the signature is checked it says no more than whose keys to try.
+pub(super) fn issuer(claims: &Claims) -> Result<&str, IdentityError> {
+    text(claims, "iss")
+}
+
+/// Checks every claim. `now` is the caller's time and how far clocks may differ. Gives the requester, and from when on
+/// the token is good.
 pub(super) fn read(
     claims: &Claims,
-    options: &VerifierOptions,
-    now_unix_s: u64,
-) -> Result<Requester, IdentityError> {
+    options: &IssuerOptions,
+    key_id: &str,
+    now: Now,
+) -> Result<(Requester, u64), IdentityError> {
     if claims.contains_key("cnf") {
         return Err(IdentityError::Bound);
     }
-    if text(claims, "iss")? != options.issuer {
-        return Err(IdentityError::Issuer);
-    }
     check_audience(claims, &options.audience)?;
-    let expires_at_s = check_times(claims, options, now_unix_s)?;
+    let (starts_at_s, expires_at_s) = check_times(claims, options.lifetime_max_s, now)?;
     let role: Role =
         text(claims, "role")?.parse().map_err(|_| IdentityError::ClaimShape { claim: "role" })?;
     let party = claims.get("party").map(read_party).transpose()?;
@@ -60,17 +81,19 @@ pub(super) fn read(
             return Err(IdentityError::ClaimMissing { claim: "mandate" });
         }
     }
-    Ok(Requester {
+    let requester = Requester {
         subject: name(claims, "sub")?,
         client_id: name(claims, "client_id")?,
         issuer: options.issuer.clone(),
         token_id: name(claims, "jti")?,
+        key_id: key_id.to_owned(),
         scope: read_scope(claims, &role)?,
         role,
         party,
         mandate,
         expires_at_s,
-    })
+    };
+    Ok((requester, starts_at_s))
 }
 
 fn check_audience(claims: &Claims, audience: &str) -> Result<(), IdentityError> {
@@ -87,23 +110,22 @@ fn check_audience(claims: &Claims, audience: &str) -> Result<(), IdentityError> 
     if named { Ok(()) } else { Err(IdentityError::Audience) }
 }
 
-/// Gives the time of expiry.
-fn check_times(claims: &Claims, options: &VerifierOptions, now: u64) -> Result<u64, IdentityError> {
+/// Gives the times between which the token is good.
+fn check_times(claims: &Claims, lifetime_max_s: u64, now: Now) -> Result<(u64, u64), IdentityError> {
     let (issued, expires) = (seconds(claims, "iat")?, seconds(claims, "exp")?);
-    let latest = now.saturating_add(options.leeway_s);
-    if issued > latest {
-        return Err(IdentityError::Future { claim: "iat" });
+    let starts = if claims.contains_key("nbf") { seconds(claims, "nbf")? } else { issued };
+    for (claim, from) in [("iat", issued), ("nbf", starts)] {
+        if !now.is_reached(from) {
+            return Err(IdentityError::Future { claim });
+        }
     }
-    if claims.contains_key("nbf") && seconds(claims, "nbf")? > latest {
-        return Err(IdentityError::Future { claim: "nbf" });
+    if expires <= issued || expires - issued > lifetime_max_s {
+        return Err(IdentityError::Lifetime { limit_s: lifetime_max_s });
     }
-    if expires <= issued || expires - issued > options.lifetime_max_s {
-        return Err(IdentityError::Lifetime { limit_s: options.lifetime_max_s });
+    if now.is_over(expires) {
+        return Err(IdentityError::Expired { ago_s: now.unix_s - expires });
     }
-    if now >= expires.saturating_add(options.leeway_s) {
-        return Err(IdentityError::Expired { ago_s: now - expires });
-    }
-    Ok(expires)
+    Ok((starts.max(issued), expires))
 }
 
 fn read_scope(claims: &Claims, role: &Role) -> Result<Scope, IdentityError> {
@@ -152,11 +174,16 @@ fn read_party(claim: &Value) -> Result<Party, IdentityError> {
     Ok(Party { election: election.to_owned(), number })
 }
 
-/// 1 to 128 printable ASCII characters without a personal number among them.
+/// 1 to 128 printable ASCII characters.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_printable = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && is_printable
+}
+
+/// A name without a personal number in it.
 fn name(claims: &Claims, claim: &'static str) -> Result<String, IdentityError> {
     let name = text(claims, claim)?;
-    let is_printable = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !is_printable {
+    if !is_name(name) {
         return Err(IdentityError::ClaimShape { claim });
     }
     if holds_personal_number(name) {

@@ -26,9 +26,15 @@ pub enum IdentityError {
     HeaderShape { member: &'static str },
     #[error("the token is of another type than an access token")]
     Type,
-    #[error("the token names a key that is not in the key file")]
+    #[error("the token names a key that its issuer does not have")]
     UnknownKey,
-    #[error("the token's algorithm is not the one of its key")]
+    #[error("the keys of the token's issuer were not read, or too long ago")]
+    KeysStale,
+    #[error("what is revoked was not read, or too long ago")]
+    RevocationsStale,
+    #[error("the token's `{by}` is revoked")]
+    Revoked { by: &'static str },
+    #[error("the token's algorithm is not the one of its key, or not one of its issuer")]
     Algorithm,
     #[error("the signature does not fit")]
     Signature,
@@ -64,6 +70,8 @@ impl IdentityError {
         match self {
             Self::Missing => "token_missing",
             Self::Expired { .. } => "token_expired",
+            Self::Revoked { .. } => "token_revoked",
+            Self::KeysStale | Self::RevocationsStale => "try_later",
             Self::HeaderTwice
             | Self::Scheme
             | Self::Length { .. }

@@ -87,7 +87,7 @@ impl SigningKey {
         };
         match kid {
             Some(kid) => Self::named(pair, kid),
-            None => Ok(Self { kid: thumbprint(&pair), pair }),
+            None => Ok(Self { kid: thumbprint(&required_members(&pair)), pair }),
         }
     }
 
@@ -202,6 +202,7 @@ fn required_members(pair: &Pair) -> Value {
     }
 }
 
-fn thumbprint(pair: &Pair) -> String {
-    URL_SAFE_NO_PAD.encode(Digest::of(required_members(pair).to_string().as_bytes()).0)
+/// The name of a key by RFC 7638, from its required members.
+pub(super) fn thumbprint(members: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(Digest::of(members.to_string().as_bytes()).0)
 }

@@ -10,8 +10,6 @@
 //! secret lies where it must not. Members this module does not know are passed over, as the RFC orders.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::{
@@ -19,12 +17,12 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{DecodingKey, Validation};
+use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::error::IdentityError;
+use super::kept::{ReadError, read_file};
 use super::strict_json;
 
 /// Longest key file, in bytes, most keys in it, and longest `kid`.
@@ -69,12 +67,12 @@ impl Algorithm {
 #[derive(Debug, Error)]
 pub enum KeyError {
     #[error("could not read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read { path: PathBuf, source: ReadError },
     #[error("the key file is longer than {FILE_BYTES_MAX} bytes")]
     Length,
     #[error("the key file is not a JSON object whose members are each given once")]
     Json { source: serde_json::Error },
-    #[error("the key file has no list `keys` of 1 to {KEYS_MAX} keys")]
+    #[error("the key file has no list `keys` of 1 to {KEYS_MAX} keys, one of them for signatures")]
     Keys,
     #[error("key {position} of the key file")]
     Key { position: usize, source: KeyProblem },
@@ -123,10 +121,7 @@ pub struct KeySet {
 
 impl KeySet {
     pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let unreadable = |source| KeyError::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(unreadable)?;
-        let mut text = Vec::new();
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text).map_err(unreadable)?;
+        let text = read_file(path).map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
         Self::read(&text)
     }
 
@@ -139,16 +134,23 @@ impl KeySet {
         if entries.is_empty() || entries.len() > KEYS_MAX {
             return Err(KeyError::Keys);
         }
-        let mut keys: Vec<Key> = Vec::with_capacity(entries.len());
+        let mut keys: Vec<(usize, Key)> = Vec::with_capacity(entries.len());
         for (at, entry) in entries.iter().enumerate() {
             let wrong = |source| KeyError::Key { position: at + 1, source };
-            let key = read_key(entry).map_err(wrong)?;
-            if let Some(first) = keys.iter().position(|known| known.kid == key.kid) {
-                return Err(wrong(KeyProblem::KidTwice { first: first + 1 }));
+            let key = match read_key(entry) {
+                // Providers list keys for encryption beside the others.
+                Err(KeyProblem::Use) => continue,
+                read => read.map_err(wrong)?,
+            };
+            if let Some((first, _)) = keys.iter().find(|(_, known)| known.kid == key.kid) {
+                return Err(wrong(KeyProblem::KidTwice { first: *first }));
             }
-            keys.push(key);
+            keys.push((at + 1, key));
         }
-        Ok(Self { keys })
+        if keys.is_empty() {
+            return Err(KeyError::Keys);
+        }
+        Ok(Self { keys: keys.into_iter().map(|(_, key)| key).collect() })
     }
 
     pub fn len(&self) -> usize {
@@ -164,18 +166,13 @@ impl KeySet {
         self.find(kid).map(|key| key.algorithm)
     }
 
-    /// The claims of a token that this key signed by its own algorithm. Time, issuer and audience are the
-    /// caller's to check: the library would take the machine's clock and pass over claims of the wrong type.
-    pub(super) fn claims(&self, kid: &str, token: &str) -> Result<Map<String, Value>, IdentityError> {
+    /// Whether the key of that name signed the message by its own algorithm. Nothing of the claims is looked at here.
+    pub(super) fn check(&self, kid: &str, message: &str, signature: &str) -> Result<(), IdentityError> {
         let key = self.find(kid).ok_or(IdentityError::UnknownKey)?;
-        let mut validation = Validation::new(key.algorithm.of_library());
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.set_required_spec_claims::<&str>(&[]);
-        match jsonwebtoken::decode::<strict_json::Object>(token, &key.public, &validation) {
-            Ok(token) => Ok(token.claims.0),
-            Err(error) if matches!(error.kind(), ErrorKind::Json(_)) => Err(IdentityError::ClaimsJson),
-            Err(_) => Err(IdentityError::Signature),
+        let algorithm = key.algorithm.of_library();
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.public, algorithm) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(IdentityError::Signature),
         }
     }
 
@@ -357,6 +354,8 @@ mod tests {
         let file = |keys: Vec<&Value>| json!({ "keys": keys }).to_string();
         let mut other = key.clone();
         other["kid"] = json!("b");
+        let mut encryption = key.clone();
+        encryption["use"] = json!("enc");
         let cases = [
             ("two keys", file(vec![&key, &other]), "yes"),
             (
@@ -364,10 +363,32 @@ mod tests {
                 file(vec![&key, &other, &key]),
                 "key 3 of the key file: has the `kid` of key 1",
             ),
-            ("no keys", file(vec![]), "the key file has no list `keys` of 1 to 64 keys"),
-            ("too many", file(vec![&key; 65]), "the key file has no list `keys` of 1 to 64 keys"),
-            ("no list", "{}".into(), "the key file has no list `keys` of 1 to 64 keys"),
-            ("a key alone", key.to_string(), "the key file has no list `keys` of 1 to 64 keys"),
+            ("a key for encryption beside", file(vec![&key, &encryption]), "yes"),
+            (
+                "a key for encryption alone",
+                file(vec![&encryption]),
+                "the key file has no list `keys` of 1 to 64 keys, one of them for signatures",
+            ),
+            (
+                "no keys",
+                file(vec![]),
+                "the key file has no list `keys` of 1 to 64 keys, one of them for signatures",
+            ),
+            (
+                "too many",
+                file(vec![&key; 65]),
+                "the key file has no list `keys` of 1 to 64 keys, one of them for signatures",
+            ),
+            (
+                "no list",
+                "{}".into(),
+                "the key file has no list `keys` of 1 to 64 keys, one of them for signatures",
+            ),
+            (
+                "a key alone",
+                key.to_string(),
+                "the key file has no list `keys` of 1 to 64 keys, one of them for signatures",
+            ),
             (
                 "a member twice",
                 r#"{"keys":[],"keys":[]}"#.into(),

@@ -6,19 +6,27 @@
 //! twice, two `Authorization` headers, a claim of another JSON type) is refused, not interpreted.
 //!
 //! Signatures are checked by `jsonwebtoken` over aws-lc-rs, which needs no process-wide set-up; what the library
-//! would let pass (claims of another type, its own clock) is checked here. Absent on purpose:
-//! fetching keys over the network, encrypted tokens, tokens in the query or in a cookie.
+//! would let pass (claims of another type, its own clock) is checked here. Keys come from a file or a URL and are read
+//! again beside the requests, revocations from a file. Absent on purpose: encrypted tokens, tokens in the query or in
+//! a cookie, asking an issuer about a single token.
 
+mod cache;
 mod claims;
 mod error;
 mod issue;
+mod kept;
 mod keys;
 mod requester;
+mod revoked;
 mod strict_json;
+#[cfg(test)]
+mod vectors;
 mod verify;
 
 pub use error::IdentityError;
 pub use issue::{Claims, SignError, SigningKey};
+pub use kept::{Place, ReadError, Timing};
 pub use keys::{Algorithm, KeyError, KeyProblem, KeySet};
 pub use requester::Requester;
-pub use verify::{Verifier, VerifierOptions};
+pub use revoked::{Revocations, RevokedError};
+pub use verify::{IssuerOptions, LEEWAY_S, RevokedFile, TokenWatch, Verifier};

@@ -11,6 +11,8 @@ pub struct Requester {
     pub issuer: String,
     /// `jti`
     pub token_id: String,
+    /// `kid` of the key that signed the token.
+    pub key_id: String,
     pub role: Role,
     pub party: Option<Party>,
     pub scope: Scope,

@@ -11,19 +11,10 @@ use serde_json::{Map, Number, Value};
 
 /// The one object that `text` is. The error holds a place and never a value.
 pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
-    serde_json::from_slice(text).map(|Object(members)| members)
-}
-
-/// Such an object as a type, for readers that deserialise.
-pub(super) struct Object(pub(super) Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Member::deserialize(deserializer)?.0 {
-            Value::Object(members) => Ok(Self(members)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(D::Error::custom("not an object"))
-            }
+    match serde_json::from_slice(text)? {
+        Member(Value::Object(members)) => Ok(members),
+        Member(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(Error::custom("not an object"))
         }
     }
 }

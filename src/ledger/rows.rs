@@ -24,8 +24,9 @@ const SLACK_MS: u64 = 24 * 3_600 * 1_000;
 /// What only an intent within a quota has. No text in a leaf holds it: quotes in texts are escaped.
 const QUOTA_KEY: &[u8] = b",\"quota\":{";
 
-/// Ends of aborted releases after which their rows count: the requester's own, and the quota's.
-const TAKING_CAUSES: [&str; 3] = ["requester_left", "requester_stalled", "quota_exceeded"];
+/// Ends of aborted releases after which their rows count: the requester's own, its token's, and the quota's.
+const TAKING_CAUSES: [&str; 5] =
+    ["requester_left", "requester_stalled", "quota_exceeded", "token_expired", "token_revoked"];
 
 /// Whose rows, by which rule, in which period.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

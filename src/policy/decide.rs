@@ -13,8 +13,8 @@ use super::set::PolicySet;
 use super::template::Match;
 use super::{Policy, PolicyRef, RoleRule};
 use crate::domain::{
-    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, Party,
-    RowQuota, Tps, Wilayah, day_in_wib,
+    Action, Ask, ContentCoding, Determination, Format, KodeGanda, MaskPlan, MediaType, Method, OnTokenEnd,
+    Party, RowQuota, Tps, Wilayah, day_in_wib,
 };
 use crate::identity::Requester;
 
@@ -165,6 +165,11 @@ impl Grant {
     /// How many rows the requester's party may take in a period.
     pub fn quota(&self) -> Option<RowQuota> {
         self.rule().quota
+    }
+
+    /// What becomes of the copy when the requester's token ends meanwhile.
+    pub fn on_token_end(&self) -> OnTokenEnd {
+        self.rule().on_token_end
     }
 
     pub fn route_template(&self) -> &str {
@@ -356,6 +361,7 @@ nama = "keep"
             client_id: "partai-7".to_owned(),
             issuer: "https://kpu.example".to_owned(),
             token_id: "t-1".to_owned(),
+            key_id: "k-1".to_owned(),
             role: role.parse().unwrap(),
             party: election.map(|election| Party { election: election.to_owned(), number: 7 }),
             scope: Scope { level, wilayah: areas.iter().map(|area| area.parse().unwrap()).collect() },

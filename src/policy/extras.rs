@@ -1,15 +1,19 @@
-//! What a role may have beside its fields: the added column, what is looked for in kept values, and a quota of rows.
+//! What a role may have beside its fields: the added column, what is looked for in kept values, a quota of rows, and what
+//! becomes of a copy whose token ends.
 //!
 //! ```toml
 //! kode_ganda = { of = "nik" }
 //! sweep = "abort"
 //! patterns = ['08[0-9]{8,11}']
 //! quota = { rows = 5000000, period = "day", copy = 500000 }
+//! on_token_end = "finish_expired"
 //! ```
 
 use super::role::read_name;
 use crate::document::{At, Key, Keys, Problem, Problems, quote, word};
-use crate::domain::{Action, FieldPath, FieldRule, Found, KodeGanda, Pattern, Period, RowQuota, Sweep};
+use crate::domain::{
+    Action, FieldPath, FieldRule, Found, KodeGanda, OnTokenEnd, Pattern, Period, RowQuota, Sweep,
+};
 
 /// Names under which sources hold an NKK.
 const NKK_NAMES: [&str; 2] = ["nkk", "no_kk"];
@@ -54,6 +58,14 @@ pub(super) fn read_sweep(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option
         }
     }
     Some(Sweep { found: found?, patterns })
+}
+
+/// What becomes of a copy when its token ends; the strictest unless the policy says otherwise.
+pub(super) fn read_on_token_end(role: &Keys<'_>, problems: &mut Problems<'_>) -> Option<OnTokenEnd> {
+    match role.text("on_token_end", problems) {
+        Some(text) => word("on_token_end", &text, &OnTokenEnd::WORDS, problems),
+        None => role.get("on_token_end").is_none().then(OnTokenEnd::default),
+    }
 }
 
 /// The quota of rows, if there is one. `Err`: what stands there is wrong, which `problems` says.

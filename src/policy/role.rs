@@ -12,7 +12,8 @@
 //!
 //! A role may have `kode_ganda = { of = "nik" }` beside its fields: a column that the copy has on top of them;
 //! `sweep = "abort"` and `patterns = ['08[0-9]{8,11}']` say what is looked for in kept values and what follows;
-//! `quota = { rows = 5000000, period = "day" }` says how many rows a party may take.
+//! `quota = { rows = 5000000, period = "day" }` says how many rows a party may take; `on_token_end = "finish"` says that
+//! a copy under way may outlive its token.
 
 use std::ops::Range;
 
@@ -26,7 +27,7 @@ use crate::document::{Problem, Problems};
 use crate::document::{holds_long_number, quote};
 use crate::domain::person::NUMBER_DIGITS;
 use crate::domain::{
-    Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, Role, RowQuota, Sweep,
+    Action, FieldName, FieldRule, KodeGanda, LETTERS_MAX, Level, Mask, OnTokenEnd, Role, RowQuota, Sweep,
 };
 
 /// Years of a band: a narrower one is an age, a wider one says nothing.
@@ -45,6 +46,7 @@ pub struct RoleRule {
     pub sweep: Sweep,
     /// Rows that one party may take by this rule in a period; none: as many as it asks for.
     pub quota: Option<RowQuota>,
+    pub on_token_end: OnTokenEnd,
 }
 
 /// Which digits of a field a mask leaves in sight, for the comparison of all recipients. The same number may stand at
@@ -62,6 +64,7 @@ const ROLE_KEYS: &[Key] = &[
     Key { name: "sweep", example: "\"abort\"" },
     Key { name: "patterns", example: "['08[0-9]{8,11}']" },
     Key { name: "quota", example: "{ rows = 5000000, period = \"day\" }" },
+    Key { name: "on_token_end", example: "\"abort\"" },
 ];
 
 #[derive(Clone, Copy)]
@@ -148,6 +151,7 @@ pub(super) fn read(
     let kode_ganda = extras::read_ganda(&keys, fields.as_deref().unwrap_or_default(), problems);
     let sweep = extras::read_sweep(&keys, problems);
     let quota = extras::read_quota(&keys, problems);
+    let on_token_end = extras::read_on_token_end(&keys, problems);
     Some(RoleRule {
         role: role?,
         level: level?,
@@ -155,6 +159,7 @@ pub(super) fn read(
         kode_ganda,
         sweep: sweep?,
         quota: quota.ok()?,
+        on_token_end: on_token_end?,
     })
 }
 

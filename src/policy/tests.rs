@@ -547,10 +547,10 @@ fn the_examples_of_the_manual_are_right_and_its_tables_whole() {
     let manual = include_str!("../../docs/policy.md");
     let examples: Vec<&str> =
         manual.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [whole, route, role, nested, ganda, sweep, quota] = examples[..] else {
-        panic!("seven examples, not {}", examples.len())
+    let [whole, route, role, nested, ganda, sweep, quota, token] = examples[..] else {
+        panic!("eight examples, not {}", examples.len())
     };
-    let all = format!("{whole}\n{route}\n{role}\n{nested}\n{ganda}\n{sweep}\n{quota}");
+    let all = format!("{whole}\n{route}\n{role}\n{nested}\n{ganda}\n{sweep}\n{quota}\n{token}");
     assert_eq!(problems(load(&[("a.toml", all.as_bytes())])), [""; 0]);
     let rules: Vec<&str> = manual
         .lines()

@@ -19,12 +19,13 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::body::{Hangup, Piece, ReplyBody};
+use super::ending::Ending;
 use super::error::SourceError;
 use super::fetch::Copy;
 use super::headers::{Named, Trailers, put_policy, put_quota, put_rows_left};
 use super::path::Path;
 use super::refusal::chain;
-use crate::domain::{Clock, ContentCoding, Format};
+use crate::domain::{Clock, ContentCoding, Format, TokenEnd};
 use crate::ledger::{Completion, Counts, Covered, FieldCount, LedgerError, Outcome};
 use crate::policy::Grant;
 use crate::redact::{EncodeError, Encoder, Redacted, Redactor};
@@ -48,6 +49,8 @@ enum Broken {
     Coding(#[from] EncodeError),
     #[error("the copy has more rows than the {rows} kept back of the quota")]
     Quota { rows: u64 },
+    #[error("the requester's token ended: {}", .0.code())]
+    Token(TokenEnd),
     #[error("the requester left")]
     Left,
     #[error("the server was stopped and did not wait any longer")]
@@ -75,6 +78,7 @@ impl Broken {
             Self::Ledger(_) => "grant_failed",
             Self::Coding(_) => "coding_failed",
             Self::Quota { .. } => "quota_exceeded",
+            Self::Token(end) => end.code(),
             Self::Left => "requester_left",
             Self::CutOff => "server_stopped",
             Self::Stalled { .. } => "requester_stalled",
@@ -107,6 +111,11 @@ impl Copy {
             trailers.announce(response.headers_mut());
         }
         self.release.open.begun(self.format.media_type(), coding.map(ContentCoding::as_str));
+        let ending = Ending {
+            watch: path.options.identity.watch(self.release.grant.requester()),
+            rule: self.release.grant.on_token_end(),
+            clock: Arc::clone(&path.options.clock),
+        };
         let delivery = Delivery {
             copy: self,
             covered: Covered::default(),
@@ -119,7 +128,7 @@ impl Copy {
             hangup: hangup.clone(),
             is_cut_off: Arc::clone(&path.is_cut_off),
         };
-        path.deliveries.spawn(delivery.run());
+        path.deliveries.spawn(delivery.run(ending));
         response
     }
 }
@@ -196,9 +205,15 @@ struct Delivery {
 }
 
 impl Delivery {
-    async fn run(mut self) {
+    async fn run(mut self, ending: Ending) {
         let opened_ms = self.clock.unix_ms();
-        let ended = self.stream().await.map_err(|broken| match broken {
+        // Whatever the copy waits for, it does not outlive the token unseen.
+        let ended = tokio::select! {
+            biased;
+            end = ending.comes() => Err(Broken::Token(end)),
+            ended = self.stream() => ended,
+        };
+        let ended = ended.map_err(|broken| match broken {
             Broken::Left if self.is_cut_off.load(Ordering::Acquire) => Broken::CutOff,
             other => other,
         });
@@ -208,7 +223,7 @@ impl Delivery {
                 if let Some(trailers) = &mut self.trailers {
                     trailers.sent(last.as_slice());
                 }
-                (Outcome::Complete, None)
+                (Outcome::Complete, ending.outlived().map(TokenEnd::code))
             }
             Err(broken) => (Outcome::Aborted, Some(broken.code())),
         };

@@ -64,6 +64,9 @@ kinds! {
     TOKEN_EXPIRED "token_expired" 401
         "The token has expired. Ask its issuer for a new one."
         "Token sudah kedaluwarsa. Mintalah token baru kepada penerbitnya."
+    TOKEN_REVOKED "token_revoked" 401
+        "The token was withdrawn. Ask its issuer."
+        "Token sudah dicabut. Tanyakan kepada penerbitnya."
     ROLE_NOT_ALLOWED "role_not_allowed" 403
         "The policy gives nothing to this role at this level."
         "Kebijakan tidak memberikan apa pun kepada peran ini pada tingkat ini."

@@ -9,6 +9,7 @@ mod ack;
 mod ask;
 mod body;
 mod deliver;
+mod ending;
 mod error;
 mod fetch;
 mod headers;

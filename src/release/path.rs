@@ -29,7 +29,7 @@ use crate::upstream::Upstream;
 
 /// Everything a release needs, checked and ready.
 pub struct PathOptions {
-    pub identity: Verifier,
+    pub identity: Arc<Verifier>,
     pub admission: Admission,
     pub policy: PolicySet,
     pub ledger: Ledger,

@@ -60,7 +60,10 @@ impl Refusal {
                 refusal.retry_after = Some(if *is_kept_back { TRY_LATER.min(*left) } else { *left });
                 refusal.quota = Some(Exhausted { rows: *rows, window: *window, left: *left });
             }
-            ReleaseError::Ledger(_) | ReleaseError::Random | ReleaseError::StillOpen => {
+            ReleaseError::Ledger(_)
+            | ReleaseError::Identity(IdentityError::KeysStale | IdentityError::RevocationsStale)
+            | ReleaseError::Random
+            | ReleaseError::StillOpen => {
                 refusal.retry_after = Some(TRY_LATER);
             }
             ReleaseError::Denied(Denial::MethodNotAllowed { allowed, .. }) => {
@@ -134,6 +137,10 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Admission(_) => &kinds::TOO_MANY_REQUESTS,
         ReleaseError::Identity(IdentityError::Missing) => &kinds::TOKEN_MISSING,
         ReleaseError::Identity(IdentityError::Expired { .. }) => &kinds::TOKEN_EXPIRED,
+        ReleaseError::Identity(IdentityError::Revoked { .. }) => &kinds::TOKEN_REVOKED,
+        ReleaseError::Identity(IdentityError::KeysStale | IdentityError::RevocationsStale) => {
+            &kinds::TRY_LATER
+        }
         ReleaseError::Identity(_) => &kinds::INVALID_TOKEN,
         ReleaseError::Request(request) => kind_of_request(*request),
         ReleaseError::Denied(denial) => kind_of_denial(denial),

@@ -303,7 +303,7 @@ key = "server-key.pem"
 idle_timeout_ms = 0
 speed = "fast"
 
-[identity]
+[[identity.issuer]]
 issuer = "https://issuer.example"
 jwks = "policy.toml"
 

@@ -24,5 +24,6 @@ mod sizes;
 mod source;
 mod support;
 mod tiles;
+mod tokens;
 mod verify;
 mod witness;

@@ -16,6 +16,8 @@ use crate::support::{Proxy, Setup};
 /// Waits for the source are short here.
 pub const HASTY: Setup = Setup {
     server: "",
+    identity: "",
+    issuer: None,
     source: "head_timeout_ms = 400\nidle_timeout_ms = 400\nrecord_bytes_max = 65536",
     ledger: "",
     admission: None,

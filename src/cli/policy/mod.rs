@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
 use crate::document::Diagnostic;
-use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, Records, RowQuota};
+use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, OnTokenEnd, Records, RowQuota};
 use crate::policy::{BodyFormat, Policy, PolicyError, PolicySet};
 
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Outcome {
 }
 
 fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
-    let mut quotas = Vec::new();
+    let mut notes = Vec::new();
     let mut policies = print::table(&["policy", "election", "stage", "version", "valid (WIB)", "sha-256"]);
     let mut routes = print::table(&["policy", "route", "methods", "format", "codings", "parameters"]);
     let mut roles = print::table(&["policy", "role", "level", "field", "action"]);
@@ -91,9 +91,12 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
             ]);
         }
         for role in RoleReport::all(policy) {
+            let called = format!("{}, {} at {}", policy.name(), role.role, role.level.as_str());
             if let Some(quota) = role.quota {
-                let (name, level) = (policy.name(), role.level.as_str());
-                quotas.push(format!("Quota of {name}, {} at {level}: {quota}, for each party", role.role));
+                notes.push(format!("Quota of {called}: {quota}, for each party"));
+            }
+            if role.on_token_end != OnTokenEnd::default().as_str() {
+                notes.push(format!("When the token ends, {called}: {}", role.on_token_end));
             }
             for field in role.fields {
                 let action = match field.action.as_str() {
@@ -106,8 +109,8 @@ fn write_tables(out: &mut impl Write, set: &PolicySet) -> Result<(), Failure> {
         }
     }
     writeln!(out, "{policies}\n\n{routes}\n\n{roles}\n")?;
-    for quota in quotas {
-        writeln!(out, "{quota}")?;
+    for note in notes {
+        writeln!(out, "{note}")?;
     }
     writeln!(out, "What is not named here is denied or stays behind. Digest of the set: {}", set.digest())?;
     Ok(())
@@ -156,6 +159,7 @@ struct RoleReport {
     /// Rows that a party may take; left out where there is no quota.
     #[serde(skip_serializing_if = "Option::is_none")]
     quota: Option<RowQuota>,
+    on_token_end: &'static str,
 }
 
 #[derive(Serialize)]
@@ -228,6 +232,7 @@ impl RoleReport {
             role: role.role.to_string(),
             level: role.level,
             quota: role.quota,
+            on_token_end: role.on_token_end.as_str(),
             fields: role
                 .fields
                 .iter()

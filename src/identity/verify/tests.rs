@@ -10,6 +10,8 @@ use super::super::issue::SigningKey;
 use super::super::keys::Algorithm;
 use super::*;
 
+mod issuers;
+
 const NOW: u64 = 1_750_000_000;
 
 /// One key of each algorithm, two of ES256, and one that the key file does not hold.
@@ -28,7 +30,7 @@ const STRANGER: usize = 4;
 fn verifier() -> Verifier {
     let keys: Vec<Value> = KEYS[..STRANGER].iter().map(SigningKey::to_jwk).collect();
     let keys = KeySet::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
-    Verifier::new(keys, VerifierOptions::new("https://kpu.example", "salinan"))
+    Verifier::of_one(IssuerOptions::new("https://kpu.example", "salinan", keys))
 }
 
 fn good_header() -> Value {

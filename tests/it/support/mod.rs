@@ -36,6 +36,9 @@ const STEP: Duration = Duration::from_millis(5);
 #[derive(Default)]
 pub struct Setup {
     pub server: &'static str,
+    pub identity: &'static str,
+    /// In place of keys from a file, and whatever stands behind its table.
+    pub issuer: Option<String>,
     pub source: &'static str,
     pub ledger: &'static str,
     /// In place of rates that no test reaches.
@@ -61,7 +64,13 @@ impl Proxy {
     }
 
     pub async fn start_with(setup: Setup) -> Self {
+        Self::start_in(setup, |_| {}).await
+    }
+
+    /// The same, with more put into the folder before.
+    pub async fn start_in(setup: Setup, prepare: impl FnOnce(&Site)) -> Self {
         let site = Site::new();
+        prepare(&site);
         let source = Stub::start(site.ledger()).await;
         site.write_config(&setup, source.address());
         let address = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -18,14 +18,14 @@ use super::process::{run, shown};
 use super::{Setup, fixture};
 
 const ORIGIN: &str = "test.example/ledger";
-const ISSUER: &str = "https://issuer.example";
-const AUDIENCE: &str = "https://salinan.example";
+pub const ISSUER: &str = "https://issuer.example";
+pub const AUDIENCE: &str = "https://salinan.example";
 
 /// Everything the program is started with.
 pub struct Site {
     pub folder: tempfile::TempDir,
     pub ca_pem: String,
-    key: SigningKey,
+    pub key: SigningKey,
     tokens: Mutex<Vec<String>>,
 }
 
@@ -71,7 +71,8 @@ impl Site {
                      party_per_second = 100000\nparty_burst = 100000";
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n{}\n\
-             [identity]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\
+             [identity]\npoll_ms = 50\n{}\n\
+             [[identity.issuer]]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\n{}\n\
              [policy]\npaths = [\"policy.toml\"]\n\
              [source]\nurl = \"http://{source}\"\n{}\n\
              [ledger]\norigin = \"{ORIGIN}\"\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\n\
@@ -79,6 +80,8 @@ impl Site {
              [admission]\n{}\n\
              [trace]\nformat = \"json\"\nlevel = \"debug\"\n",
             setup.server,
+            setup.identity,
+            setup.issuer.as_deref().unwrap_or("jwks = \"jwks.json\""),
             setup.source,
             setup.ledger,
             setup.admission.unwrap_or(usual),
