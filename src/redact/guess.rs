@@ -343,7 +343,7 @@ impl Guesses {
             };
             let end = at + value_at + len + 1;
             if !gap.is_kept {
-                if matches!(gap.ease, Ease::Area { .. }) && !accepted.is(value, len) {
+                if gap.ease.is_area() && !accepted.is(value, len) {
                     break;
                 }
                 let Some(note) = self.noted.get_mut(noted) else { break };

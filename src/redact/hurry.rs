@@ -35,7 +35,7 @@ impl Objects {
                     splice.let_out_behind_comma(behind);
                 }
                 behind = end;
-                if matches!(ease, Ease::Drop | Ease::Area { is_kept: false }) {
+                if matches!(ease, Ease::Drop | Ease::AreaDropped) {
                     splice.leave_out(at, end);
                 } else {
                     splice.let_out_behind_comma(at);
@@ -47,7 +47,7 @@ impl Objects {
                     let start = at + guesses.value_at(place) + 1;
                     change_text(rule, window, start..end - 1, splice, &mut work.fields, tally);
                 }
-                *has_area |= matches!(ease, Ease::Area { .. });
+                *has_area |= ease.is_area();
             }
             if end != behind {
                 splice.let_out_behind_comma(behind);

@@ -43,12 +43,11 @@ pub(super) fn text_stops(block: &[u8; BLOCK]) -> u32 {
     bits(is_low | block.simd_eq(splat(b'\\')))
 }
 
-/// How many of the first `len` bytes are digits.
+/// The bytes that are digits.
 #[inline]
-pub(super) fn digits(block: &[u8; BLOCK], len: usize) -> usize {
+pub(super) fn digits(block: &[u8; BLOCK]) -> u32 {
     let block = lanes(block);
-    let digits = bits(block.simd_gt(splat(b'0' - 1)) & block.simd_lt(splat(b'9' + 1)));
-    (u64::from(digits) & ((1 << len) - 1)).count_ones() as usize
+    bits(block.simd_gt(splat(b'0' - 1)) & block.simd_lt(splat(b'9' + 1)))
 }
 
 /// A short text to compare others with.

@@ -13,6 +13,7 @@ use crate::domain::{Action, CopyKey, LETTERS_MAX, Level, Mask, Nik, Wilayah};
 
 use super::Tally;
 use super::fpe::Fpe;
+use super::lanes;
 use super::rules::Below;
 
 /// An action, made ready for use.
@@ -225,24 +226,18 @@ fn write_letters(text: &[u8], first: usize, room: &mut Room) -> usize {
 /// `YYYY-MM-DD`, `DD-MM-YYYY`, `DD/MM/YYYY` or `DD|MM|YYYY`, of a day that was.
 pub(super) fn read_date(text: &[u8]) -> Option<Date> {
     let text: &[u8; 10] = text.try_into().ok()?;
-    let mut is_number = true;
-    let mut number = |from: usize, to: usize| {
-        text[from..to].iter().fold(0_i16, |number, byte| {
-            is_number &= byte.is_ascii_digit();
-            number * 10 + i16::from(byte & 0x0F)
-        })
-    };
-    let (year, month, day) = match (text[2], text[4], text[5], text[7]) {
-        (_, b'-', _, b'-') => (number(0, 4), number(5, 7), number(8, 10)),
-        (b'-', _, b'-', _) | (b'/', _, b'/', _) | (b'|', _, b'|', _) => {
-            (number(6, 10), number(3, 5), number(0, 2))
-        }
+    let mut block = [0; lanes::BLOCK];
+    block[..text.len()].copy_from_slice(text);
+    // Which of the ten are digits, the first lowest; and what stands between them.
+    let (year, month, day) = match (lanes::digits(&block), text[2], text[4], text[5], text[7]) {
+        (0b11_0110_1111, _, b'-', _, b'-') => (0, 5, 8),
+        (0b11_1101_1011, b'-', _, b'-', _)
+        | (0b11_1101_1011, b'/', _, b'/', _)
+        | (0b11_1101_1011, b'|', _, b'|', _) => (6, 3, 0),
         _ => return None,
     };
-    if !is_number {
-        return None;
-    }
-    Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+    let two = |at: usize| 10 * (text[at] - b'0').cast_signed() + (text[at + 1] - b'0').cast_signed();
+    Date::new(100 * i16::from(two(year)) + i16::from(two(year + 2)), two(month), two(day)).ok()
 }
 
 /// Writes the year of a date that was read, as it stands there.

@@ -37,8 +37,10 @@ pub(super) enum Ease {
     Keep,
     /// It stays behind, name and all.
     Drop,
-    /// It says where the row belongs, and then is kept or dropped.
-    Area { is_kept: bool },
+    /// It says where the row belongs, and then is kept.
+    Area,
+    /// It says where the row belongs, and then is dropped.
+    AreaDropped,
     /// Another value leaves in its place.
     Change,
     /// There is more to it.
@@ -46,6 +48,11 @@ pub(super) enum Ease {
 }
 
 impl Ease {
+    #[inline]
+    pub fn is_area(self) -> bool {
+        matches!(self, Self::Area | Self::AreaDropped)
+    }
+
     /// For a name without a rule, or with this one. Where the policy adds patterns, every kept value is looked
     /// through.
     pub fn of(rule: Option<&Rule>, has_patterns: bool) -> Self {
@@ -55,12 +62,12 @@ impl Ease {
             (Order::Keep, _) if has_patterns => Self::None,
             (Order::Keep, is_area) if rule.renamed.is_none() => {
                 if is_area {
-                    Self::Area { is_kept: true }
+                    Self::Area
                 } else {
                     Self::Keep
                 }
             }
-            (Order::Drop, true) => Self::Area { is_kept: false },
+            (Order::Drop, true) => Self::AreaDropped,
             (Order::Drop, false) => Self::Drop,
             (Order::Change(_), false) if rule.renamed.is_none() => Self::Change,
             (Order::Keep | Order::Change(_) | Order::Below(_), _) => Self::None,

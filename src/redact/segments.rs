@@ -17,6 +17,7 @@ use super::splice::Splice;
 use super::stream::Window;
 
 /// Columns of which the same becomes, and which do not just stay.
+#[expect(clippy::struct_excessive_bools, reason = "each is one question that a row is asked there")]
 pub(super) struct Segment {
     first: usize,
     last: usize,
@@ -46,7 +47,7 @@ impl Segment {
                     last: at,
                     is_hard: column.ease == Ease::None,
                     changes: column.place.filter(|_| column.ease == Ease::Change),
-                    is_area: matches!(column.ease, Ease::Area { .. }),
+                    is_area: column.ease.is_area(),
                     leaves: column.leaves,
                     is_leading: false,
                     is_end: false,

@@ -33,7 +33,8 @@ pub(super) fn may_hold(text: &[u8]) -> bool {
 /// The same of an ASCII text that begins a block and ends in it.
 #[inline]
 pub(super) fn short_may_hold(block: &[u8; lanes::BLOCK], len: usize) -> bool {
-    len >= RUN_DIGITS && lanes::digits(block, len) >= RUN_DIGITS
+    let digits = u64::from(lanes::digits(block)) & ((1 << len) - 1);
+    digits.count_ones() as usize >= RUN_DIGITS
 }
 
 /// The sweep of one copy: runs of digits, and what the plan adds.
