@@ -402,6 +402,7 @@ mod tests {
         }
         let stopped = [
             ("a cell less", "1,2,,A,B,C,9901\n", "ragged_row"),
+            ("a row on two lines", "1,2,,A,B\nC,,9901\n", "ragged_row"),
             ("a cell more", "1,2,,A,B,C,,9901,\n", "ragged_row"),
             ("another area", "1,2,,A,B,C,,9902\n", "row_outside_area"),
             ("no area", "1,2,,A,B,C,,\n", "row_area_missing"),

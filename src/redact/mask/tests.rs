@@ -75,6 +75,17 @@ fn dates_show_their_year_or_an_age_and_nothing_else() {
         let unreadable = u64::from(expected == "nothing");
         assert_eq!(show(action, Seen::Text(text)), (expected.to_owned(), unreadable), "{name}");
     }
+    for date in ["1990-12-05", "05-12-1990"] {
+        for (at, other) in (0..date.len()).flat_map(|at| b"/:A-0 ".map(|other| (at, other))) {
+            let mut text = date.as_bytes().to_vec();
+            let is_digit = text[at].is_ascii_digit();
+            text[at] = other;
+            if is_digit != other.is_ascii_digit() && text != date.as_bytes() {
+                let found = show(&Action::Year, Seen::Text(&text));
+                assert_eq!(found, ("nothing".to_owned(), 1), "{}", String::from_utf8_lossy(&text));
+            }
+        }
+    }
     for seen in [Seen::Number(b"1990"), Seen::Bool(b"true"), Seen::Container] {
         assert_eq!(show(&Action::Year, seen), ("nothing".to_owned(), 1));
     }
