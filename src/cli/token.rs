@@ -313,7 +313,7 @@ mod tests {
         let verifier = Verifier::of_one(IssuerOptions::new("https://kpu.example", "salinan", keys));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        let requester = verifier.verify(&headers, NOW_S).unwrap();
+        let requester = verifier.verify(&headers, NOW_S, &mut None).unwrap();
         assert_eq!(requester.party.unwrap().to_string(), "pemilu-2024/7");
         assert_eq!(requester.expires_at_s, NOW_S + 3_600);
 

@@ -19,7 +19,7 @@ use super::store;
 use crate::admission::{AdmissionOptions, Rate};
 use crate::caller::is_address;
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
-use crate::domain::Digest;
+use crate::domain::{Digest, Mandates};
 use crate::identity::Verifier;
 use crate::ledger::notice::PolicyLine;
 use crate::ledger::quorum::TrustPolicy;
@@ -101,7 +101,7 @@ fn read(
 
     let (listen, tls, server, stall_timeout) = server?;
     let (upstream, redaction) = source?;
-    let (mut ledger, master_key, public) = ledger?;
+    let (mut ledger, master_key, public, mandates) = ledger?;
     let policy = policy?;
     if let Some(in_force) = &mut ledger.in_force {
         in_force.policies = policy_lines(&policy);
@@ -113,7 +113,7 @@ fn read(
         tls,
         server,
         stall_timeout,
-        verifier: verifier?,
+        verifier: verifier?.with_mandates(mandates),
         policy,
         upstream,
         redaction,
@@ -257,7 +257,7 @@ fn ledger(
     keys: &Keys<'_>,
     folder: &Path,
     problems: &mut Problems<'_>,
-) -> Option<(LedgerOptions, MasterKey, Public)> {
+) -> Option<(LedgerOptions, MasterKey, Public, Mandates)> {
     let directory = need_path(keys, "directory", folder, problems);
     let origin = keys.need_text("origin", problems)?;
     let signer = load_file(keys, "key", folder, problems, |path| {
@@ -275,6 +275,7 @@ fn ledger(
     let server = store::server(keys, folder, problems);
     let replica = store::replica(keys, !matches!(server, Ok(None)), problems);
     let directory = directory?;
+    let (register, mandates) = register?;
     if !directory.value.is_dir() {
         problems.push(
             Problem::at(directory.span, format!("{} is not a folder", directory.value.display()))
@@ -287,25 +288,28 @@ fn ledger(
         anchor: keys.text("anchor", problems).map_or(options.anchor, |text| folder.join(text.value)),
         append_deadline,
         heartbeat: Some(heartbeat),
-        in_force: Some(InForce { register: register?, ..InForce::default() }),
+        in_force: Some(InForce { register, ..InForce::default() }),
         store: server.ok()?.map_or(options.store, Place::Server),
         replica: replica?,
         ..options
     };
-    Some((options, MasterKey::new(&master?), public.unwrap_or_default()))
+    Some((options, MasterKey::new(&master?), public.unwrap_or_default(), mandates))
 }
 
-/// Digest of the register, if one is named; `None` when it is named and cannot be used.
-#[expect(clippy::option_option, reason = "a register may be left out, and one that is wrong may not")]
-fn in_force_register(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Option<Digest>> {
-    let Some(_) = keys.get("register") else { return Some(None) };
-    let digest = load_file(keys, "register", folder, problems, |path| {
-        register::load(path).map(|register| register.digest()).map_err(|found| Unfit {
+/// Digest of the register and its mandates, if one is named; `None` when it is named and cannot be used.
+fn in_force_register(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<(Option<Digest>, Mandates)> {
+    let Some(_) = keys.get("register") else { return Some((None, Mandates::default())) };
+    load_file(keys, "register", folder, problems, |path| {
+        let loaded = register::load(path);
+        loaded.map(|register| (Some(register.digest()), register.mandates)).map_err(|found| Unfit {
             what: format!("{} cannot be used: {} problems", path.display(), found.len()),
             help: "`salinan log due --register FILE` shows each of them",
         })
-    });
-    digest.map(Some)
+    })
 }
 
 /// The policies for the record: name, the list's version and the file's digest.

@@ -5,6 +5,8 @@
 pub enum TokenEnd {
     Expired,
     Revoked,
+    /// The last day of the mandate it speaks for is over.
+    MandateOver,
 }
 
 impl TokenEnd {
@@ -13,6 +15,7 @@ impl TokenEnd {
         match self {
             Self::Expired => "token_expired",
             Self::Revoked => "token_revoked",
+            Self::MandateOver => "mandate_over",
         }
     }
 }
@@ -23,7 +26,7 @@ pub enum OnTokenEnd {
     /// It is aborted.
     #[default]
     Abort,
-    /// It may go on past the token's expiry; a revocation aborts it.
+    /// It may go on past the token's expiry and the mandate's last day; a revocation aborts it.
     FinishExpired,
     /// It may go on.
     Finish,
@@ -44,7 +47,7 @@ impl OnTokenEnd {
 
     pub fn lets_finish(self, end: TokenEnd) -> bool {
         match (self, end) {
-            (Self::Finish, _) | (Self::FinishExpired, TokenEnd::Expired) => true,
+            (Self::Finish, _) | (Self::FinishExpired, TokenEnd::Expired | TokenEnd::MandateOver) => true,
             (Self::Abort, _) | (Self::FinishExpired, TokenEnd::Revoked) => false,
         }
     }
@@ -56,9 +59,9 @@ mod tests {
 
     #[test]
     fn only_what_the_word_names_lets_a_copy_finish() {
-        let ends = [TokenEnd::Expired, TokenEnd::Revoked];
+        let ends = [TokenEnd::Expired, TokenEnd::MandateOver, TokenEnd::Revoked];
         let lets = OnTokenEnd::WORDS.map(|(_, rule)| ends.map(|end| rule.lets_finish(end)));
-        assert_eq!(lets, [[false, false], [true, false], [true, true]]);
+        assert_eq!(lets, [[false; 3], [true, true, false], [true; 3]]);
         assert!(OnTokenEnd::WORDS.iter().all(|(word, rule)| rule.as_str() == *word));
         assert_eq!(OnTokenEnd::default(), OnTokenEnd::Abort);
     }

@@ -34,6 +34,8 @@ pub enum IdentityError {
     RevocationsStale,
     #[error("the token's `{by}` is revoked")]
     Revoked { by: &'static str },
+    #[error("the last day of the mandate is over")]
+    MandateOver,
     #[error("the token's algorithm is not the one of its key, or not one of its issuer")]
     Algorithm,
     #[error("the signature does not fit")]
@@ -71,6 +73,7 @@ impl IdentityError {
             Self::Missing => "token_missing",
             Self::Expired { .. } => "token_expired",
             Self::Revoked { .. } => "token_revoked",
+            Self::MandateOver => "mandate_over",
             Self::KeysStale | Self::RevocationsStale => "try_later",
             Self::HeaderTwice
             | Self::Scheme

@@ -23,7 +23,7 @@ use super::keys::{Algorithm, KeySet};
 use super::requester::Requester;
 use super::revoked::Revocations;
 use super::strict_json;
-use crate::domain::{Digest, TokenEnd};
+use crate::domain::{Digest, Mandates, TokenEnd, day_in_wib};
 
 /// How far the clocks of issuer and proxy may differ.
 pub const LEEWAY_S: u64 = 5;
@@ -75,6 +75,7 @@ pub struct RevokedFile {
 pub struct Verifier {
     issuers: Vec<Issuer>,
     revoked: Option<Arc<Kept<Revocations>>>,
+    mandates: Arc<Mandates>,
     cache: Cache,
 }
 
@@ -97,7 +98,13 @@ impl Verifier {
             let parse = |bytes: &[u8]| Revocations::read(bytes).map_err(Into::into);
             Kept::new(("revocations", ""), Place::File(path), Some(first), parse, timing)
         });
-        Self { issuers: issuers.collect(), revoked, cache: Cache::default() }
+        Self { issuers: issuers.collect(), revoked, mandates: Arc::default(), cache: Cache::default() }
+    }
+
+    /// With the mandate letters whose last day is known.
+    #[must_use]
+    pub fn with_mandates(self, mandates: Mandates) -> Self {
+        Self { mandates: Arc::new(mandates), ..self }
     }
 
     /// One issuer with keys that never change, and nothing revoked.
@@ -124,13 +131,42 @@ impl Verifier {
         tasks
     }
 
-    /// The requester that the request's one token speaks for.
-    pub fn verify(&self, headers: &HeaderMap, now_unix_s: u64) -> Result<Requester, IdentityError> {
-        self.verify_token(bearer_token(headers)?, now_unix_s)
+    /// The requester that the request's one token speaks for. `known` gets it also where the token is good and its
+    /// bearer is refused all the same: the record says who it was.
+    pub fn verify(
+        &self,
+        headers: &HeaderMap,
+        now_unix_s: u64,
+        known: &mut Option<Requester>,
+    ) -> Result<Requester, IdentityError> {
+        let requester = self.verify_signed(bearer_token(headers)?, now_unix_s)?;
+        *known = Some(requester.clone());
+        self.admit(&requester, now_unix_s)?;
+        Ok(requester)
     }
 
     /// The same for a token without its header field.
     pub fn verify_token(&self, token: &str, now_unix_s: u64) -> Result<Requester, IdentityError> {
+        let requester = self.verify_signed(token, now_unix_s)?;
+        self.admit(&requester, now_unix_s)?;
+        Ok(requester)
+    }
+
+    /// Whether neither the token was withdrawn nor the mandate is over.
+    fn admit(&self, requester: &Requester, now_unix_s: u64) -> Result<(), IdentityError> {
+        if let Some(revoked) = &self.revoked {
+            let revoked = revoked.current().ok_or(IdentityError::RevocationsStale)?;
+            if let Some(by) = revoked.of(requester) {
+                return Err(IdentityError::Revoked { by });
+            }
+        }
+        if is_mandate_over(&self.mandates, requester, now_unix_s) {
+            return Err(IdentityError::MandateOver);
+        }
+        Ok(())
+    }
+
+    fn verify_signed(&self, token: &str, now_unix_s: u64) -> Result<Requester, IdentityError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(IdentityError::Length { limit_bytes: TOKEN_BYTES_MAX });
         }
@@ -144,18 +180,13 @@ impl Verifier {
             }
             None => self.check_and_keep(token, digest, now)?,
         };
-        if let Some(revoked) = &self.revoked {
-            let revoked = revoked.current().ok_or(IdentityError::RevocationsStale)?;
-            if let Some(by) = revoked.of(&verified.requester) {
-                return Err(IdentityError::Revoked { by });
-            }
-        }
         Ok(verified.requester.clone())
     }
 
     /// What tells whether a requester's token has ended meanwhile.
     pub fn watch(&self, requester: &Requester) -> TokenWatch {
-        TokenWatch { requester: requester.clone(), revoked: self.revoked.clone() }
+        let (revoked, mandates) = (self.revoked.clone(), Arc::clone(&self.mandates));
+        TokenWatch { requester: requester.clone(), revoked, mandates }
     }
 
     /// Whether what was found good once would be found good again: by the same keys, in its time.
@@ -208,10 +239,11 @@ impl Verifier {
     }
 }
 
-/// Tells whether a token that was good has ended: by its own time, or because it was revoked.
+/// Tells whether a token that was good has ended: by its own time, with its mandate, or because it was revoked.
 pub struct TokenWatch {
     requester: Requester,
     revoked: Option<Arc<Kept<Revocations>>>,
+    mandates: Arc<Mandates>,
 }
 
 impl TokenWatch {
@@ -222,8 +254,18 @@ impl TokenWatch {
             return Some(TokenEnd::Revoked);
         }
         let now = Now { unix_s: now_unix_s, leeway_s: LEEWAY_S };
-        now.is_over(self.requester.expires_at_s).then_some(TokenEnd::Expired)
+        if now.is_over(self.requester.expires_at_s) {
+            return Some(TokenEnd::Expired);
+        }
+        let is_over = is_mandate_over(&self.mandates, &self.requester, now_unix_s);
+        is_over.then_some(TokenEnd::MandateOver)
     }
+}
+
+fn is_mandate_over(mandates: &Mandates, requester: &Requester, now_unix_s: u64) -> bool {
+    let of = requester.party.as_ref().zip(requester.mandate.as_deref());
+    let last_day = of.and_then(|(party, mandate)| mandates.last_day(party, mandate));
+    last_day.is_some_and(|day| day < day_in_wib(now_unix_s.saturating_mul(1_000)))
 }
 
 /// An access token that neither brings a key nor orders anything to be understood.

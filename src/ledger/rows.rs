@@ -25,8 +25,14 @@ const SLACK_MS: u64 = 24 * 3_600 * 1_000;
 const QUOTA_KEY: &[u8] = b",\"quota\":{";
 
 /// Ends of aborted releases after which their rows count: the requester's own, its token's, and the quota's.
-const TAKING_CAUSES: [&str; 5] =
-    ["requester_left", "requester_stalled", "quota_exceeded", "token_expired", "token_revoked"];
+const TAKING_CAUSES: [&str; 6] = [
+    "requester_left",
+    "requester_stalled",
+    "quota_exceeded",
+    "token_expired",
+    "token_revoked",
+    "mandate_over",
+];
 
 /// Whose rows, by which rule, in which period.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -239,7 +239,7 @@ impl Handed {
 mod tests {
     use super::super::Counting;
     use super::*;
-    use crate::domain::{Dataset, Determination};
+    use crate::domain::{Dataset, Determination, Mandates};
 
     fn day(text: &str) -> Date {
         text.parse().unwrap()
@@ -274,6 +274,7 @@ mod tests {
                 area("9902", None),
             ]
             .into(),
+            mandates: Mandates::default(),
         }
     }
 

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use toml::de::DeTable;
 
-use super::{Area, Counting, EntitledParty, Register, areas, parties};
+use super::{Area, Counting, EntitledParty, Register, areas, mandates, parties};
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, quote, word};
 use crate::domain::{Dataset, Determination, Stage, Wilayah};
 
@@ -29,6 +29,7 @@ const FILE_KEYS: &[Key] = &[
     Key { name: "register", example: "{ .. }" },
     Key { name: "party", example: "[{ .. }]" },
     Key { name: "area", example: "[{ .. }]" },
+    Key { name: "mandate", example: "[{ .. }]" },
 ];
 
 const REGISTER_KEYS: &[Key] = &[
@@ -96,6 +97,7 @@ fn read(
     let counting = read_counting(&keys, problems);
     let parties = read_all_parties(file, &keys, path, beside, problems);
     let areas = read_areas(file, &keys, path, beside, problems);
+    let mandates = mandates::read(file, election.as_deref().unwrap_or_default(), problems);
     let (days, counting) = (days?, counting?);
     let mut areas: BTreeMap<Wilayah, Area> = areas?;
     for area in areas.values_mut() {
@@ -113,6 +115,7 @@ fn read(
         counting,
         parties: parties?,
         areas,
+        mandates: mandates?,
     })
 }
 
@@ -150,7 +153,7 @@ fn read_counting(keys: &Keys<'_>, problems: &mut Problems<'_>) -> Option<Countin
 }
 
 /// A date written as text, in lists and in CSV.
-fn read_date(text: &At<&str>, problems: &mut Problems<'_>) -> Option<Date> {
+pub(super) fn read_date(text: &At<&str>, problems: &mut Problems<'_>) -> Option<Date> {
     let date = text.value.parse::<Date>();
     if date.is_err() {
         problems.push(
@@ -218,13 +221,7 @@ fn read_number(
     known: &[Option<EntitledParty>],
     problems: &mut Problems<'_>,
 ) -> Option<u16> {
-    let Some(own) = u16::try_from(number.value).ok().filter(|own| *own > 0) else {
-        problems.push(
-            Problem::at(number.span.clone(), "a ballot number is a number from 1 to 65535")
-                .help("write the party's number in this election"),
-        );
-        return None;
-    };
+    let own = read_ballot_number(number, problems)?;
     if known.iter().flatten().any(|party| party.number == own) {
         problems.push(
             Problem::at(number.span.clone(), format!("two parties have the number {own}"))
@@ -233,6 +230,17 @@ fn read_number(
         return None;
     }
     Some(own)
+}
+
+pub(super) fn read_ballot_number(number: &At<u64>, problems: &mut Problems<'_>) -> Option<u16> {
+    let own = u16::try_from(number.value).ok().filter(|own| *own > 0);
+    if own.is_none() {
+        problems.push(
+            Problem::at(number.span.clone(), "a ballot number is a number from 1 to 65535")
+                .help("write the party's number in this election"),
+        );
+    }
+    own
 }
 
 fn read_area(text: &At<&str>, problems: &mut Problems<'_>) -> Option<Wilayah> {

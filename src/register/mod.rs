@@ -11,6 +11,7 @@ mod areas;
 mod count;
 pub mod due;
 mod file;
+mod mandates;
 mod parties;
 mod table;
 
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::domain::digest::Hasher;
-use crate::domain::{Determination, Digest, Wilayah};
+use crate::domain::{Determination, Digest, Mandates, Wilayah};
 
 pub use count::Counting;
 pub use file::load;
@@ -36,6 +37,8 @@ pub struct Register {
     /// In the order of the file.
     pub parties: Vec<EntitledParty>,
     pub areas: BTreeMap<Wilayah, Area>,
+    /// Mandate letters whose last day is known.
+    pub mandates: Mandates,
 }
 
 impl Register {
@@ -76,6 +79,15 @@ impl Register {
             add(code.as_str());
             add(&area.name);
             add(&area.determined.map_or(String::new(), |day| day.to_string()));
+        }
+        if !self.mandates.is_empty() {
+            add("mandates");
+            add(&self.mandates.len().to_string());
+        }
+        for (party, number, until) in self.mandates.iter() {
+            add(&party.to_string());
+            add(number);
+            add(&until.to_string());
         }
         hasher.digest()
     }

@@ -76,6 +76,9 @@ kinds! {
     AREA_NOT_ALLOWED "area_not_allowed" 403
         "The area lies outside the mandate."
         "Wilayah berada di luar mandat."
+    MANDATE_OVER "mandate_over" 403
+        "The mandate has ended. Ask your party for a new one."
+        "Mandat sudah berakhir. Mintalah mandat baru kepada partai Anda."
     ELECTION_OVER "election_over" 403
         "The election is over. No copy of its lists is handed over any more."
         "Pemilu ini sudah berakhir. Salinan daftarnya tidak diserahkan lagi."

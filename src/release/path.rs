@@ -88,8 +88,7 @@ impl Path {
         if public.opens(request.uri().path()) {
             return tiles::answer(&self.options.ledger, public, None, &read_ask(request)?).await;
         }
-        let requester = identity.verify(request.headers(), clock.unix_seconds())?;
-        *known = Some(requester.clone());
+        let requester = identity.verify(request.headers(), clock.unix_seconds(), known)?;
         admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
         let ask = read_ask(request)?;
         if receipt::is_asked(&ask) {

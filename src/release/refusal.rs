@@ -138,6 +138,7 @@ fn kind_of(error: &ReleaseError) -> &'static Kind {
         ReleaseError::Identity(IdentityError::Missing) => &kinds::TOKEN_MISSING,
         ReleaseError::Identity(IdentityError::Expired { .. }) => &kinds::TOKEN_EXPIRED,
         ReleaseError::Identity(IdentityError::Revoked { .. }) => &kinds::TOKEN_REVOKED,
+        ReleaseError::Identity(IdentityError::MandateOver) => &kinds::MANDATE_OVER,
         ReleaseError::Identity(IdentityError::KeysStale | IdentityError::RevocationsStale) => {
             &kinds::TRY_LATER
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use salinan::identity::{Algorithm, SigningKey};
-use salinan::ledger::Outcome;
+use salinan::ledger::{Entry, Outcome};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -202,6 +202,28 @@ async fn what_is_revoked_is_refused_at_once_and_a_broken_list_revokes_no_less() 
     until(&client, &other, 503, "try_later").await;
     list(&revoked(jti, "", "", ""));
     until(&client, &other, 200, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mandate_that_is_over_is_refused_and_the_ledger_says_whose() {
+    let register = "[register]\nelection = \"pemilu-2024\"\nstage = \"dpt\"\nversion = \"1\"\nlegal_basis = \"-\"\n\
+        days = 7\ncounting = \"calendar\"\n[[area]]\nwilayah = \"9901\"\nname = \"Contoh\"\n\
+        [[party]]\nnumber = 7\nname = \"Tujuh\"\n[[mandate]]\nparty = 7\nnumber = \"SM-06/2023\"\n\
+        until = \"2023-12-31\"\n[[mandate]]\nparty = 7\nnumber = \"SM-07/2026\"\nuntil = \"2099-12-31\"\n";
+    let setup = Setup { ledger: "register = \"register.toml\"", ..Setup::default() };
+    let proxy = Proxy::start_in(setup, |site| fs::write(site.path("register.toml"), register).unwrap()).await;
+    proxy.source.answer(stub::whole(FORM.media_type(), FORM.whole(3)));
+    let (client, site) = (proxy.client(), &proxy.site);
+    assert_eq!(answer(&client, &site.partai()).await.0, 200);
+    let mut claims = site.claims();
+    claims.mandate = Some("SM-06/2023".to_owned());
+    assert_eq!(answer(&client, &site.sign(&claims)).await, (403, "mandate_over".to_owned()));
+    assert_eq!(proxy.refusals(1).await, ["mandate_over"]);
+    let refused = site.records().into_iter().find_map(|record| match record.entry {
+        Entry::Refused(refusal) => Some(refusal),
+        _ => None,
+    });
+    assert_eq!(refused.unwrap().requester.as_deref(), Some("saksi-7"));
 }
 
 /// Starts a copy that stands still after its first rows, and gives its reply once `meanwhile` was done.

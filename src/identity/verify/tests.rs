@@ -63,7 +63,9 @@ fn a_token_becomes_the_requester_it_speaks_for() {
     let mut headers = HeaderMap::new();
     let bearer = format!("Bearer {}", signed(&good_header(), &good_claims()));
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
-    let requester = verifier().verify(&headers, NOW).unwrap();
+    let mut known = None;
+    let requester = verifier().verify(&headers, NOW, &mut known).unwrap();
+    assert_eq!(known.as_ref(), Some(&requester));
     assert_eq!(requester.subject, "saksi-7");
     assert_eq!(requester.client_id, "partai-7");
     assert_eq!(requester.issuer, "https://kpu.example");
@@ -417,11 +419,11 @@ fn there_is_exactly_one_bearer_header() {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
         }
-        assert_eq!(verifier().verify(&headers, NOW).map(drop), expected, "{name}");
+        assert_eq!(verifier().verify(&headers, NOW, &mut None).map(drop), expected, "{name}");
     }
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
-    assert_eq!(verifier().verify(&headers, NOW), Err(IdentityError::Scheme));
+    assert_eq!(verifier().verify(&headers, NOW, &mut None), Err(IdentityError::Scheme));
 }
 
 #[test]

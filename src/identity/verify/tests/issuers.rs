@@ -98,6 +98,39 @@ fn however_many_tokens_come_so_many_are_kept_and_no_more() {
     }
 }
 
+#[test]
+fn a_mandate_is_good_through_its_last_day_and_only_where_it_was_given() {
+    use std::collections::BTreeMap;
+
+    use crate::domain::Mandates;
+
+    // `NOW` is 15 June 2025, 22:06:40 in Western Indonesian Time.
+    let midnight = NOW + 6_800;
+    let of = |election: &str, party: u16, number: &str, until: &str| {
+        let days = BTreeMap::from([((party, number.to_owned()), until.parse().unwrap())]);
+        verifier().with_mandates(Mandates::new(election.to_owned(), days))
+    };
+    let token = |claims: &Value| signed(&good_header(), claims);
+    let mut long = good_claims();
+    long["exp"] = json!(NOW + 20_000);
+    let over = Err(IdentityError::MandateOver);
+    let cases = [
+        ("its last day", of("pemilu-2024", 7, "015/SM/VI/2023", "2025-06-15"), NOW, Ok(())),
+        ("to its last second", of("pemilu-2024", 7, "015/SM/VI/2023", "2025-06-15"), midnight - 1, Ok(())),
+        ("the day after", of("pemilu-2024", 7, "015/SM/VI/2023", "2025-06-15"), midnight, over),
+        ("long over", of("pemilu-2024", 7, "015/SM/VI/2023", "2023-12-31"), NOW, over),
+        ("another letter", of("pemilu-2024", 7, "016/SM/VI/2023", "2023-12-31"), NOW, Ok(())),
+        ("another party", of("pemilu-2024", 8, "015/SM/VI/2023", "2023-12-31"), NOW, Ok(())),
+        ("another election", of("pemilu-2029", 7, "015/SM/VI/2023", "2023-12-31"), NOW, Ok(())),
+    ];
+    for (name, verifier, now, expected) in cases {
+        assert_eq!(said(&verifier, &token(&long), now), expected, "{name}");
+        let requester = verifier.verify_signed(&token(&long), now).unwrap();
+        let ended = verifier.watch(&requester).ended(now);
+        assert_eq!(ended, expected.is_err().then_some(TokenEnd::MandateOver), "{name}");
+    }
+}
+
 fn write_keys(path: &Path, keys: &[&SigningKey]) {
     let keys: Vec<Value> = keys.iter().map(|key| key.to_jwk()).collect();
     std::fs::write(path, json!({ "keys": keys }).to_string()).unwrap();
