@@ -9,6 +9,7 @@ mod copies;
 mod crash;
 mod demo;
 mod due;
+mod forged;
 mod http2;
 mod ledger;
 mod limits;
