@@ -21,10 +21,9 @@ use crate::caller::is_address;
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
 use crate::domain::{Digest, Mandates};
 use crate::identity::Verifier;
-use crate::ledger::notice::PolicyLine;
 use crate::ledger::quorum::TrustPolicy;
 use crate::ledger::{InForce, LedgerOptions, Signer};
-use crate::policy::PolicySet;
+use crate::policy::{Policy, PolicySet};
 use crate::redact;
 use crate::register;
 use crate::release::{MasterKey, Public};
@@ -104,7 +103,7 @@ fn read(
     let (mut ledger, master_key, public, mandates) = ledger?;
     let policy = policy?;
     if let Some(in_force) = &mut ledger.in_force {
-        in_force.policies = policy_lines(&policy);
+        in_force.policies = policy.policies().map(Policy::line).collect();
         in_force.quotas = policy.has_quotas();
     }
     Some(Config {
@@ -310,13 +309,6 @@ fn in_force_register(
             help: "`salinan log due --register FILE` shows each of them",
         })
     })
-}
-
-/// The policies for the record: name, the list's version and the file's digest.
-fn policy_lines(set: &PolicySet) -> Vec<PolicyLine> {
-    set.policies()
-        .map(|policy| (policy.name().to_owned(), policy.determination().version.clone(), policy.digest()))
-        .collect()
 }
 
 /// The witnesses to ask, if a policy names any; `None` when it cannot be used.

@@ -14,6 +14,7 @@ pub mod media;
 pub mod party;
 pub mod person;
 pub mod plan;
+pub mod policy_line;
 pub mod quota;
 pub mod random;
 pub mod release;
@@ -37,6 +38,7 @@ pub use plan::{
     Action, CopyKey, FieldRule, Format, Formulas, KodeGanda, LETTERS_MAX, Mask, MaskPlan, Outside, Records,
     RowArea,
 };
+pub use policy_line::{PolicyLine, digest_of_policies};
 pub use quota::{Period, RowQuota};
 pub use random::{Random, SeededRandom};
 pub use release::ReleaseId;

@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use super::book::Book;
 use super::entry::{Cause, Entry, ReplicaStart, Started};
 use super::error::LedgerError;
-use super::notice::{PolicyChange, PolicyLine, RegisterChange};
+use super::notice::{PolicyChange, RegisterChange};
+use super::policies::Policies;
 use super::reconcile::reconcile;
 use super::spool::{self, Left};
 use super::stamper::Stamper;
-use crate::domain::Digest;
+use super::verify::Why;
+use crate::domain::{Digest, PolicyLine};
 use crate::store::Filter;
 
 /// Changes read at a time.
@@ -40,7 +42,8 @@ pub(super) fn begin(
     let (before, _) = Entry::read(&last.leaf)?;
     let mut entries = Vec::new();
     if let Some(in_force) = in_force {
-        entries.extend(policy_change(book, &start, in_force)?.map(|own| Entry::PolicyChange(Box::new(own))));
+        let changes = policy_changes(book, &start, in_force)?.into_iter();
+        entries.extend(changes.map(|own| Entry::PolicyChange(Box::new(own))));
         entries.extend(register_change(book, &start, in_force)?.map(Entry::RegisterChange));
     }
     let (head_size, head_root) = (found.size, Digest(found.root));
@@ -53,24 +56,21 @@ pub(super) fn begin(
     Ok(())
 }
 
-fn policy_change(
+fn policy_changes(
     book: &mut Book,
     start: &ReplicaStart,
     in_force: &InForce,
-) -> Result<Option<PolicyChange>, LedgerError> {
-    let before = match last(book, "policy.change")? {
-        Some(Entry::PolicyChange(before)) => Some(*before),
-        _ => None,
-    };
-    let old_digest = before.as_ref().map(|before| before.new_digest);
-    Ok((old_digest != Some(start.policy_digest)).then(|| PolicyChange {
-        old_digest,
-        new_digest: start.policy_digest,
-        old: before.map(|before| before.new).unwrap_or_default(),
-        new: in_force.policies.clone(),
-        build: start.build.clone(),
-        config_digest: start.config_digest,
-    }))
+) -> Result<Vec<PolicyChange>, LedgerError> {
+    let (mut policies, mut newest) = (Policies::default(), 0);
+    each(book, "policy.change", |index, entry| {
+        newest = index;
+        let Entry::PolicyChange(own) = entry else { return Ok(()) };
+        policies.follow(&own).map_err(|source| LedgerError::Unfit { index, source })
+    })?;
+    if policies.is_under_way() {
+        return Err(LedgerError::Unfit { index: newest, source: Why::ChangePart });
+    }
+    Ok(policies.change_to(&in_force.policies, start))
 }
 
 fn register_change(
@@ -78,10 +78,13 @@ fn register_change(
     start: &ReplicaStart,
     in_force: &InForce,
 ) -> Result<Option<RegisterChange>, LedgerError> {
-    let old_digest = match last(book, "register.change")? {
-        Some(Entry::RegisterChange(before)) => before.new_digest,
-        _ => None,
-    };
+    let mut old_digest = None;
+    each(book, "register.change", |_, entry| {
+        if let Entry::RegisterChange(before) = entry {
+            old_digest = before.new_digest;
+        }
+        Ok(())
+    })?;
     Ok((old_digest != in_force.register).then(|| RegisterChange {
         old_digest,
         new_digest: in_force.register,
@@ -90,20 +93,24 @@ fn register_change(
     }))
 }
 
-/// The last entry of a kind of which there are few.
-fn last(book: &mut Book, kind: &str) -> Result<Option<Entry>, LedgerError> {
+/// Goes through the entries of a kind of which there are few.
+fn each(
+    book: &mut Book,
+    kind: &str,
+    mut follow: impl FnMut(u64, Entry) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
     let filter = Filter { kind: Some(kind.to_owned()), ..Filter::default() };
-    let (mut from, mut last) = (0, None);
+    let mut from = 0;
     loop {
         let page = book.store().find(&filter, from, PAGE)?;
-        if let Some(stored) = page.last() {
+        for stored in &page {
             let index = stored.index;
             let read = Entry::read(&stored.leaf);
-            last = Some(read.map_err(|source| LedgerError::Unreadable { index, source })?.1);
+            follow(index, read.map_err(|source| LedgerError::Unreadable { index, source })?.1)?;
             from = index + 1;
         }
         if (page.len() as u64) < PAGE {
-            return Ok(last);
+            return Ok(());
         }
     }
 }

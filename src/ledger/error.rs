@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::checkpoint::CheckpointError;
 use super::leaf::EntryError;
-use super::verify::ResumeError;
+use super::verify::{ResumeError, Why};
 use crate::store::StoreError;
 
 /// Cloned to everyone whose entry was in the batch that failed.
@@ -68,6 +68,8 @@ pub enum LedgerError {
     Forked { size: u64 },
     #[error("entry {index} cannot be read")]
     Unreadable { index: u64, source: EntryError },
+    #[error("entry {index} does not fit to those before it; `salinan log verify` checks all of them")]
+    Unfit { index: u64, source: Why },
     #[error("the key was replaced by another; the ledger's `key.rotate` says by which")]
     KeyReplaced,
     #[error("nothing was lost: the anchor says {anchored} entries and the ledger has {size}")]
@@ -108,6 +110,7 @@ impl LedgerError {
             | Self::RolledBack { .. }
             | Self::Forked { .. }
             | Self::Unreadable { .. }
+            | Self::Unfit { .. }
             | Self::KeyReplaced
             | Self::NothingLost { .. }
             | Self::LossMisstated { .. }

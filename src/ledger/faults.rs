@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::tests::{all, clock, intent, kinds, new_ledger, random, start};
 use super::*;
+use crate::domain::Digest;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Batch, Filter, Head, Inspected, Listed, ReadId, Replica, Store, StoredEntry};
 
@@ -79,6 +80,33 @@ async fn until_writable(ledger: &Ledger) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the ledger does not recover");
+}
+
+#[tokio::test]
+async fn a_start_whose_commit_fails_leaves_a_whole_change_of_policies_or_none() {
+    let policies: Vec<_> =
+        (0..200).map(|number| (format!("p{number}"), "1".to_owned(), Digest::of(b"a"))).collect();
+    for (fault, stored) in [(Fault::Before, 0), (Fault::After, 4)] {
+        let (directory, signer) = new_ledger();
+        let changes = || kinds(directory.path()).iter().filter(|kind| *kind == "policy.change").count();
+        for (fault, expected) in [(fault, stored), (Fault::None, 4), (Fault::None, 4)] {
+            let database = directory.path().join(DATABASE_FILE);
+            let connect = move |_: &Replica<'_>| {
+                let inner = SqliteStore::open(&database)?;
+                Ok(Box::new(FaultyStore { inner, fault: Arc::new(Mutex::new(fault)) }) as Box<dyn Store>)
+            };
+            let mut options = LedgerOptions::new(directory.path(), signer.clone());
+            options.in_force = Some(InForce { policies: policies.clone(), ..InForce::default() });
+            let opened = Ledger::open_with(options, start(), clock(), random(), Box::new(connect));
+            assert_eq!(opened.is_ok(), fault == Fault::None);
+            if let Ok(ledger) = opened {
+                ledger.shut_down().await;
+            }
+            assert_eq!(changes(), expected, "{fault:?}");
+        }
+        let verdict = LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap();
+        assert!(matches!(verdict, verify::Verdict::Sound(_)), "{verdict:?}");
+    }
 }
 
 #[tokio::test]

@@ -336,8 +336,10 @@ mod tests {
             Entry::PolicyChange(Box::new(PolicyChange {
                 old_digest: None,
                 new_digest: digest,
-                old: vec![],
-                new: vec![("dpt-2024".to_owned(), "1".to_owned(), digest)],
+                part: 1,
+                parts: 2,
+                removed: vec![],
+                added: vec![("dpt-2024".to_owned(), "1".to_owned(), digest)],
                 build: "1".to_owned(),
                 config_digest: digest,
             })),

@@ -33,6 +33,7 @@ mod make;
 pub mod notice;
 #[cfg(test)]
 mod operated;
+mod policies;
 pub mod proof;
 mod public;
 mod queue;

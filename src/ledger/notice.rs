@@ -8,23 +8,25 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::key::{Signer, Verifier};
 use super::leaf::wide;
-use crate::domain::Digest;
+use crate::domain::{Digest, PolicyLine};
 
 /// Longest word of a question and of a parameter's name, and longest value of a parameter, in bytes.
 pub const WORD_BYTES_MAX: usize = 64;
 pub const VALUE_BYTES_MAX: usize = 128;
 
-/// A policy in force: its name, the version of the list it is about, and the digest of its file.
-pub type PolicyLine = (String, String, Digest);
-
-/// `policy.change`: durable before the new policies serve.
+/// `policy.change`: durable before the new policies serve. A change of many lines stands in several entries, one behind the
+/// other and stored at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyChange {
-    /// None at the first start.
+    /// Of all policies in force before the whole change and after it, not of this part; none at the first start.
     pub old_digest: Option<Digest>,
     pub new_digest: Digest,
-    pub old: Vec<PolicyLine>,
-    pub new: Vec<PolicyLine>,
+    /// Which part of the change this is, from 1, and of how many.
+    pub part: u32,
+    pub parts: u32,
+    /// Policies no longer in force, then those in force from here on. One that was changed is in both.
+    pub removed: Vec<PolicyLine>,
+    pub added: Vec<PolicyLine>,
     /// What brought the change: the build and the configuration that were started.
     pub build: String,
     pub config_digest: Digest,

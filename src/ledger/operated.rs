@@ -10,7 +10,7 @@ use super::by_hand::Ordered;
 use super::tests::{all, clock, crash, intent, kinds, new_ledger, open, random, start};
 use super::verify::{Report, Verdict};
 use super::*;
-use crate::domain::{Digest, TestClock};
+use crate::domain::{Digest, TestClock, digest_of_policies};
 
 /// Longest wait for a thread to do something.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -64,8 +64,12 @@ async fn changes_of_policies_and_register_are_entered_once_and_with_what_was_bef
         panic!("not a change of policies")
     };
     let line = |policy: &[u8]| vec![("dpt".to_owned(), "1".to_owned(), Digest::of(policy))];
-    assert_eq!((change.old_digest, change.new_digest), (Some(Digest::of(b"a")), Digest::of(b"b")));
-    assert_eq!((change.old, change.new), (line(b"a"), line(b"b")));
+    let digests = (Some(digest_of_policies(&line(b"a"))), digest_of_policies(&line(b"b")));
+    assert_eq!(
+        (change.old_digest, change.new_digest, change.part, change.parts),
+        (digests.0, digests.1, 1, 1)
+    );
+    assert_eq!((change.removed, change.added), (line(b"a"), line(b"b")));
     sound(directory.path(), None);
 }
 

@@ -25,7 +25,7 @@ mod tests;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::domain::{Determination, Digest, Format, Level, MaskPlan, Role, RowArea, Wilayah};
+use crate::domain::{Determination, Digest, Format, Level, MaskPlan, PolicyLine, Role, RowArea, Wilayah};
 
 pub use decide::{Denial, DeniedAt, Grant};
 pub use error::PolicyError;
@@ -73,6 +73,11 @@ impl Policy {
 
     pub fn digest(&self) -> Digest {
         self.reference.digest
+    }
+
+    /// How the record names it.
+    pub fn line(&self) -> PolicyLine {
+        (self.reference.name.clone(), self.determination.version.clone(), self.reference.digest)
     }
 
     pub fn determination(&self) -> &Determination {

@@ -10,8 +10,7 @@ use super::role::Sight;
 use crate::document::At;
 use crate::document::{Diagnostic, quote};
 use crate::document::{Source, read_all};
-use crate::domain::Digest;
-use crate::domain::digest::Hasher;
+use crate::domain::{Digest, digest_of_policies};
 
 /// Policies without a known problem, no two of which answer the same path.
 #[derive(Debug)]
@@ -51,12 +50,13 @@ impl PolicySet {
         if !diagnostics.is_empty() {
             return Err(PolicyError::new(diagnostics));
         }
-        let digest = digest(sources.iter().map(|(source, ..)| source));
-        let policies = sources.into_iter().filter_map(|(_, checked, _)| checked.policy).map(Arc::new);
-        Ok(Self { policies: policies.collect(), digest })
+        let policies: Vec<_> =
+            sources.into_iter().filter_map(|(_, checked, _)| checked.policy).map(Arc::new).collect();
+        let digest = digest_of_policies(&policies.iter().map(|policy| policy.line()).collect::<Vec<_>>());
+        Ok(Self { policies, digest })
     }
 
-    /// SHA-256 over the names and bytes of all files, in the order of names: the same wherever they lie.
+    /// Over the lines of all policies: the same wherever their files lie and whatever those are called.
     pub fn digest(&self) -> Digest {
         self.digest
     }
@@ -73,23 +73,6 @@ impl PolicySet {
     pub(super) fn shared(&self) -> &[Arc<Policy>] {
         &self.policies
     }
-}
-
-/// `salinan-policy-set-1`, then for each file its name and its content, each after its length as eight bytes,
-/// the highest first.
-fn digest<'s>(sources: impl Iterator<Item = &'s Source>) -> Digest {
-    let mut files: Vec<(Vec<u8>, &[u8])> =
-        sources.map(|source| (source.name(), source.text.as_bytes())).collect();
-    files.sort();
-    let mut hasher = Hasher::default();
-    hasher.update(b"salinan-policy-set-1");
-    for (name, bytes) in files {
-        for part in [name.as_slice(), bytes] {
-            hasher.update(&(part.len() as u64).to_be_bytes());
-            hasher.update(part);
-        }
-    }
-    hasher.digest()
 }
 
 type Entry = (Source, Checked, usize);

@@ -17,6 +17,7 @@ mod memory;
 mod midstream;
 mod on_server;
 mod operate;
+mod policies;
 mod quota;
 mod receipts;
 mod replicas;

@@ -73,8 +73,8 @@ async fn changed_policies_are_entered_before_they_serve() {
         panic!("not changes of policies")
     };
     assert_eq!((first.old_digest, second.old_digest), (None, Some(first.new_digest)));
-    assert_eq!((&first.new, second.new.len()), (&second.old, 1));
-    assert_ne!(second.new, second.old);
+    assert_eq!((&first.added, first.removed.len(), second.added.len()), (&second.removed, 0, 1));
+    assert_ne!(second.added, second.removed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

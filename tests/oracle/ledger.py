@@ -128,10 +128,13 @@ class Pass:
         self.keys = []
         # What the last change of policies and register ended with.
         self.digests = {}
+        # The policies in force, and the part of a change that was read last, until the change is whole.
+        self.policies, self.part = set(), None
 
     def follow(self, index, entry):
         kind = entry["type"]
         require((kind == "log.genesis") == (index == 0), "`log.genesis` is entry 0 and no other")
+        require(self.part is None or kind == "policy.change", "it stands between two parts of a change of policies")
         if "head_size" in entry:
             size = number(entry["head_size"])
             is_before = 0 < size <= index if kind == "log.heartbeat" else size == index
@@ -170,7 +173,27 @@ class Pass:
         self.digests[entry["type"]] = entry["new_digest"]
 
     def policy_change(self, _, entry):
-        self.changed(entry)
+        if self.part is None:
+            require(entry["part"] == 1, "parts of the change before it are missing")
+            self.changed(entry)
+            last = None
+        else:
+            same = {key: entry[key] for key in OF_CHANGE} == {key: self.part[key] for key in OF_CHANGE}
+            require(same, "it is no part of the change before it")
+            require(entry["part"] == self.part["part"] + 1, "it is not the next part")
+            last = lines_of(self.part)[-1]
+        for line in lines_of(entry):
+            require(last is None or last < line, "its policies are not in order")
+            (is_added, *policy), last = line, line
+            require((tuple(policy) in self.policies) != is_added, "it adds what was in force, or removes what was not")
+            (self.policies.add if is_added else self.policies.remove)(tuple(policy))
+        self.part = entry
+        if entry["part"] == entry["parts"]:
+            self.part = None
+            require(digest_of(self.policies) == entry["new_digest"], "its lists do not lead to its new digest")
+
+    def end(self):
+        require(self.part is None, "the last parts of a change of policies are missing")
 
     def register_change(self, _, entry):
         self.changed(entry)
@@ -226,6 +249,22 @@ class Pass:
         require(entry["match"] == (end.get("outcome") == "complete" and said), "`match` is not what it says")
 
 
+OF_CHANGE = ("old_digest", "new_digest", "parts", "build", "config_digest")
+
+
+def lines_of(change):
+    """The lines of a part in the order that they have to be in: what is removed, then what is added."""
+    parts = [(False, change["removed"]), (True, change["added"])]
+    return [(is_added, *(one.encode() for one in line)) for is_added, lines in parts for line in lines]
+
+
+def digest_of(policies):
+    """Of a list of policies (section 2, `policy.change`)."""
+    lines = [[part.decode() for part in line] for line in sorted(policies)]
+    written = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines]
+    return sha256("".join(f"{line}\n" for line in ["salinan-policy-set-2", *written]).encode()).hex()
+
+
 ACKNOWLEDGED = {"rows": "rows_out", "bytes": "bytes", "body_sha256": "body_sha256"}
 
 
@@ -240,6 +279,7 @@ def verify_entries(leaves, vkey):
         course = Pass(rows, [entry["boot"] for entry in entries])
         for index, entry in enumerate(entries):
             course.follow(index, entry)
+        course.end()
     except Refused as why:
         raise Refused(f"entry {index}: {why}") from None
     require(vkey in [own for _, own in course.keys], "the key given was never in force")

@@ -15,6 +15,7 @@ EXACT_MAX = 2**53  # greater numbers are text
 NUMBER_MAX = 2**64 - 1
 FIELDS_LISTED_MAX = 64
 RANGES_BYTES_MAX = 16_384
+LINES_MAX = 64
 LEVELS = ("nasional", "provinsi", "kabkota", "kecamatan", "desa")
 
 
@@ -191,6 +192,18 @@ def policies(value):
             form(part)
 
 
+def part_of_change(value):
+    """One part of a change of policies, as far as it can be seen alone."""
+    keys(**COMMON, **POLICY_CHANGE)(value)
+    lines = len(value["removed"]) + len(value["added"])
+    require(1 <= value["part"] <= value["parts"], "there is no such part")
+    if value["part"] < value["parts"]:
+        require(lines == LINES_MAX, f"a part that others follow has not {LINES_MAX} lines")
+    else:
+        require(lines <= LINES_MAX, f"a part has more than {LINES_MAX} lines")
+        require(lines or value["parts"] == 1, "a part has no line")
+
+
 party = keys(election=text, number=small(65_535))
 determination = keys(dataset=text, election=text, stage=text, version=text)
 counted = keys(changed=count, swept=count, unreadable=count)
@@ -230,6 +243,16 @@ COMMON = dict(v=one_of(1), type=text, ts=time, replica=text, boot=hex32, nonce=h
 OF_RELEASE = dict(release=uuid7, intent=count)
 HEAD = dict(head_size=count, head_root=digest)
 STARTED_WITH = dict(build=text, config_digest=digest)
+
+POLICY_CHANGE = dict(
+    old_digest=maybe(digest),
+    new_digest=digest,
+    part=small(2**32 - 1),
+    parts=small(2**32 - 1),
+    removed=policies,
+    added=policies,
+    **STARTED_WITH,
+)
 
 FORMS = {
     "log.genesis": dict(origin=text, vkeys=each(vkey), operator=text),
@@ -295,7 +318,7 @@ FORMS = {
         route=maybe(text),
         wilayah=maybe(area),
     ),
-    "policy.change": dict(old_digest=maybe(digest), new_digest=digest, old=policies, new=policies, **STARTED_WITH),
+    "policy.change": POLICY_CHANGE,
     "register.change": dict(old_digest=maybe(digest), new_digest=maybe(digest), **STARTED_WITH),
     "key.rotate": dict(old_vkey=vkey, new_vkey=vkey, **HEAD, old_signature=signed, new_signature=signed),
     "audit.read": dict(auditor=text, question=asked, parameters=each(pair(asked, answered)), entries=count),
@@ -303,7 +326,7 @@ FORMS = {
     "log.freeze": dict(election=text, operator=text, reason=text),
     "log.continue": dict(**HEAD, lost=signed, operator=text, reason=text),
 }
-READERS = {kind: keys(**COMMON, **own) for kind, own in FORMS.items()}
+READERS = {kind: keys(**COMMON, **own) for kind, own in FORMS.items()} | {"policy.change": part_of_change}
 
 
 def read_entry(leaf):

@@ -171,6 +171,11 @@ def check_histories(rotated, lost, vkey, old_note):
     late = json.dumps(other, ensure_ascii=False, separators=(",", ":")).encode()
     wrong = {
         "policies that were others before": (saying(rotated, policy, old_digest=digest), "before it was something else"),
+        "policies that are others afterwards": (
+            saying(rotated, policy, new_digest=digest),
+            "its lists do not lead to its new digest",
+        ),
+        "a policy that is not named": (saying(rotated, policy, added=[]), "its lists do not lead to its new digest"),
         "a register that was another before": (saying(rotated, register, old_digest=digest), "before it was something else"),
         "a change that is none": (
             saying(rotated, register, new_digest=entries[register]["old_digest"]),

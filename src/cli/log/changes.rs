@@ -12,7 +12,7 @@ use super::when::Zone;
 use crate::cli::print::Outcome;
 use crate::domain::Digest;
 use crate::ledger::entry::Entry;
-use crate::ledger::notice::PolicyLine;
+use crate::ledger::notice::PolicyChange;
 use crate::ledger::{Entries, Query, Record, ReplicaStart};
 
 /// What changed, before and after: policies, register, keys, configuration, elections that ended
@@ -82,10 +82,10 @@ pub fn changes(args: &Changes) -> Outcome {
     // From the first on, since what a configuration was before stands in an earlier entry.
     let of_kind = |kind: &&str| Query { kind: Some((*kind).to_owned()), ..Query::default() };
     let mut found = Entries::of(KINDS.iter().map(of_kind));
-    let mut started = BTreeMap::new();
+    let mut known = Known::default();
     while let Some(record) = question.next(&mut found)? {
         let is_asked = common.period.holds(record.stamp.ts_ms);
-        for row in rows(record, &mut started, common.period.zone) {
+        for row in rows(record, &mut known, common.period.zone) {
             if is_asked {
                 sheet.add(&row)?;
             }
@@ -94,8 +94,16 @@ pub fn changes(args: &Changes) -> Outcome {
     told(sheet.end(&[])?)
 }
 
-/// What an entry says changed. `started` is what each replica was last started with.
-fn rows(record: Record, started: &mut BTreeMap<String, ReplicaStart>, zone: Zone) -> Vec<ChangeRow> {
+/// What the entries before say, as far as those behind them are read with it.
+#[derive(Default)]
+struct Known {
+    /// What each replica was last started with.
+    started: BTreeMap<String, ReplicaStart>,
+    policies: Parts,
+}
+
+/// What an entry says changed.
+fn rows(record: Record, known: &mut Known, zone: Zone) -> Vec<ChangeRow> {
     let head = ChangeRow {
         index: record.index,
         time: zone.show(record.stamp.ts_ms),
@@ -109,7 +117,7 @@ fn rows(record: Record, started: &mut BTreeMap<String, ReplicaStart>, zone: Zone
             vec![ChangeRow { what: own.origin, after: Some(own.vkeys.join(" ")), by: own.operator, ..head }]
         }
         Entry::ReplicaStart(own) => {
-            let before = started.insert(record.stamp.replica.clone(), own.start.clone());
+            let before = known.started.insert(record.stamp.replica.clone(), own.start.clone());
             let is_same = |before: &ReplicaStart| {
                 before.build == own.start.build && before.config_digest == own.start.config_digest
             };
@@ -126,17 +134,10 @@ fn rows(record: Record, started: &mut BTreeMap<String, ReplicaStart>, zone: Zone
             }]
         }
         Entry::PolicyChange(own) => {
+            let Some((index, changed)) = known.policies.add(head.index, &own) else { return Vec::new() };
             let by = with(&own.build, own.config_digest);
-            let mut changed = changed_policies(&own.old, &own.new);
-            if changed.is_empty() {
-                changed.push((
-                    "policies".to_owned(),
-                    shown(own.old_digest),
-                    Some(own.new_digest.to_string()),
-                ));
-            }
             let row = |(what, before, after)| ChangeRow {
-                index: head.index,
+                index,
                 time: head.time.clone(),
                 kind: head.kind,
                 what,
@@ -184,41 +185,80 @@ fn rows(record: Record, started: &mut BTreeMap<String, ReplicaStart>, zone: Zone
     }
 }
 
-/// Each policy of which name, version or file differs: its name, what it was, what it is.
-fn changed_policies(old: &[PolicyLine], new: &[PolicyLine]) -> Vec<(String, Option<String>, Option<String>)> {
-    let lines = |of: &[PolicyLine], name: &str| {
-        let own: Vec<String> = of
-            .iter()
-            .filter(|(own, _, _)| own == name)
-            .map(|(_, version, digest)| format!("version {version}, {digest}"))
+/// A policy's name, what it was and what it is.
+type Changed = (String, Option<String>, Option<String>);
+
+/// The parts of a change of policies that were read so far.
+#[derive(Default)]
+struct Parts {
+    /// Of the first one.
+    index: u64,
+    /// By name, what goes and what comes.
+    lines: BTreeMap<String, [Vec<String>; 2]>,
+}
+
+impl Parts {
+    /// With the last part, the index of the first and all policies that are no longer what they were.
+    fn add(&mut self, index: u64, own: &PolicyChange) -> Option<(u64, Vec<Changed>)> {
+        if own.part == 1 {
+            *self = Self { index, ..Self::default() };
+        }
+        for (at, lines) in [&own.removed, &own.added].into_iter().enumerate() {
+            for (name, version, digest) in lines {
+                let of = self.lines.entry(name.clone()).or_default();
+                of[at].push(format!("version {version}, {digest}"));
+            }
+        }
+        if own.part < own.parts {
+            return None;
+        }
+        let Self { index, lines } = std::mem::take(self);
+        let joined = |lines: &[String]| (!lines.is_empty()).then(|| lines.join("; "));
+        let mut changed: Vec<Changed> = lines
+            .into_iter()
+            .map(|(name, [before, after])| (name, joined(&before), joined(&after)))
             .collect();
-        (!own.is_empty()).then(|| own.join("; "))
-    };
-    let mut names: Vec<&String> = old.iter().chain(new).map(|(name, _, _)| name).collect();
-    names.sort();
-    names.dedup();
-    let both = names.into_iter().map(|name| (name.clone(), lines(old, name), lines(new, name)));
-    both.filter(|(_, before, after)| before != after).collect()
+        if changed.is_empty() {
+            let shown = |digest: Digest| digest.to_string();
+            changed.push(("policies".to_owned(), own.old_digest.map(shown), Some(shown(own.new_digest))));
+        }
+        Some((index, changed))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::PolicyLine;
 
     #[test]
-    fn a_change_of_policies_names_those_that_differ() {
-        let line = |name: &str, version: &str, text: &[u8]| {
-            (name.to_owned(), version.to_owned(), Digest::of(text)) as PolicyLine
+    fn a_change_of_policies_names_those_that_differ_from_all_its_parts_at_once() {
+        let line = |name: &str, version: &str, text: &[u8]| -> PolicyLine {
+            (name.to_owned(), version.to_owned(), Digest::of(text))
         };
-        let old = [line("dpt-2024", "1", b"a"), line("tetap", "1", b"b"), line("lama", "1", b"c")];
-        let new = [line("dpt-2024", "1", b"x"), line("tetap", "1", b"b"), line("baru", "2", b"d")];
-        let changed = changed_policies(&old, &new);
+        let part = |part, removed: &[PolicyLine], added: &[PolicyLine]| PolicyChange {
+            old_digest: None,
+            new_digest: Digest::of(b""),
+            part,
+            parts: 2,
+            removed: removed.to_vec(),
+            added: added.to_vec(),
+            build: String::new(),
+            config_digest: Digest::of(b""),
+        };
+        let mut parts = Parts::default();
+        let first =
+            part(1, &[line("dpt-2024", "1", b"a"), line("lama", "1", b"c")], &[line("baru", "2", b"d")]);
+        assert_eq!(parts.add(7, &first), None);
+        let (index, changed) = parts.add(8, &part(2, &[], &[line("dpt-2024", "1", b"x")])).unwrap();
         let names: Vec<_> = changed
             .iter()
             .map(|(name, before, after)| (&**name, before.is_some(), after.is_some()))
             .collect();
         assert_eq!(names, [("baru", false, true), ("dpt-2024", true, true), ("lama", true, false)]);
         assert!(changed[1].1.as_ref().unwrap().contains(&Digest::of(b"a").to_string()));
-        assert_eq!(changed_policies(&old, &old), []);
+        assert_eq!(index, 7);
+        let nothing = PolicyChange { parts: 1, ..part(1, &[], &[]) };
+        assert_eq!(parts.add(9, &nothing).unwrap().1[0].0, "policies");
     }
 }

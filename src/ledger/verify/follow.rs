@@ -11,6 +11,7 @@ use crate::domain::{Digest, ReleaseId};
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::entry::{Closed, Entry, Outcome};
 use crate::ledger::keys::Keys;
+use crate::ledger::policies::Policies;
 use crate::ledger::proof::{self, Tiles};
 use crate::ledger::tree::{Tree, empty_root, leaf_hash};
 use crate::store::{Filter, Reader, StoreError};
@@ -122,7 +123,7 @@ pub(super) struct Story {
     pub(super) open_ids: HashSet<ReleaseId>,
     pub(super) accounts: HashMap<ReleaseId, Account>,
     pub(super) accounts_in_order: VecDeque<ReleaseId>,
-    pub(super) policy: Option<Digest>,
+    pub(super) policies: Policies,
     pub(super) register: Option<Digest>,
     /// Elections that are over, with the entry that said so.
     pub(super) frozen: BTreeMap<String, u64>,
@@ -140,6 +141,9 @@ impl Story {
     /// Goes on by one entry. `tree` and `store` hold those before it.
     pub(super) fn follow(&mut self, tree: &Tree, store: &mut impl Reader, told: &Told) -> Result<(), Stop> {
         let index = tree.size();
+        if self.policies.is_under_way() && told.step.kind() != "policy.change" {
+            return Err(Stop::at(index, Why::ChangePart));
+        }
         let found = match &told.step {
             // Nothing but log.genesis gives the first key.
             Step::Opens { .. } | Step::Closes { .. } | Step::Acknowledges { .. } if self.keys.is_none() => {
@@ -217,12 +221,7 @@ impl Story {
                 }
                 self.lost.push((index, lost));
             }
-            Entry::PolicyChange(own) => {
-                if own.old_digest != self.policy || own.old_digest == Some(own.new_digest) {
-                    return Err(Why::Change);
-                }
-                self.policy = Some(own.new_digest);
-            }
+            Entry::PolicyChange(own) => self.policies.follow(own)?,
             Entry::RegisterChange(own) => {
                 if own.old_digest != self.register || own.old_digest == own.new_digest {
                     return Err(Why::Change);

@@ -6,6 +6,8 @@
 //! head and the list of open releases are each held against what the leaves give. What entries say of one another is
 //! checked in `follow`.
 
+#[cfg(test)]
+mod changed;
 mod check;
 mod follow;
 mod quick;
@@ -178,6 +180,9 @@ impl Pass {
         self.reading = false;
         if self.tree.size() < head.size {
             return Err(Stop::at(self.tree.size(), Why::Missing));
+        }
+        if self.story.policies.is_under_way() {
+            return Err(Stop::at(None, Why::ChangePart));
         }
         let keys = self.story.keys.clone().ok_or_else(|| Stop::at(0, Why::Genesis))?;
         Ok((keys, listed))

@@ -21,6 +21,7 @@ use super::follow::{Open, Story};
 use crate::domain::Digest;
 use crate::ledger::checkpoint::Checkpoint;
 use crate::ledger::keys::Keys;
+use crate::ledger::policies::Policies;
 use crate::ledger::tree::Tree;
 
 const FORMAT: &str = "salinan-verified@v1";
@@ -51,7 +52,7 @@ pub struct Verified {
     /// Each with the smallest size that it signs.
     keys: Vec<(u64, String)>,
     open: BTreeMap<u64, Open>,
-    policy: Option<String>,
+    policies: Policies,
     register: Option<String>,
     frozen: BTreeMap<String, u64>,
     lost: Vec<(u64, u64)>,
@@ -70,7 +71,7 @@ impl Verified {
             root: Digest(tree.root()).to_string(),
             keys: story.keys.as_ref().map(Keys::to_list).unwrap_or_default(),
             open: story.open.clone(),
-            policy: story.policy.map(|digest| digest.to_string()),
+            policies: story.policies.clone(),
             register: story.register.map(|digest| digest.to_string()),
             frozen: story.frozen.clone(),
             lost: story.lost.clone(),
@@ -100,7 +101,7 @@ impl Verified {
             keys: Some(keys),
             open: self.open,
             open_ids,
-            policy: self.policy.map(digest).transpose()?,
+            policies: self.policies,
             register: self.register.map(digest).transpose()?,
             frozen: self.frozen,
             lost: self.lost,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::domain::digest_of_policies;
 use crate::ledger::book::Book;
 use crate::ledger::checkpoint::CheckpointError;
 use crate::ledger::entry::{
@@ -71,7 +72,7 @@ impl Made {
         self.book.head()
     }
 
-    fn verify(self) -> Verdict {
+    pub(super) fn verify(self) -> Verdict {
         let Self { directory, book, .. } = self;
         drop(book);
         LedgerReader::open(directory.path()).unwrap().verify(None, None).unwrap()
@@ -125,11 +126,14 @@ pub(super) fn ack(made: &mut Made, intent: &Intent, index: u64, rows: u64, is_ma
 }
 
 pub(super) fn policies(old: Option<&[u8]>, new: &[u8]) -> Entry {
+    let line = |text: &[u8]| ("dpt".to_owned(), "1".to_owned(), Digest::of(text));
     Entry::PolicyChange(Box::new(PolicyChange {
-        old_digest: old.map(Digest::of),
-        new_digest: Digest::of(new),
-        old: Vec::new(),
-        new: Vec::new(),
+        old_digest: old.map(|text| digest_of_policies([&line(text)])),
+        new_digest: digest_of_policies([&line(new)]),
+        part: 1,
+        parts: 1,
+        removed: old.map(line).into_iter().collect(),
+        added: vec![line(new)],
         build: String::new(),
         config_digest: Digest::of(b""),
     }))

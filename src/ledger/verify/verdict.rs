@@ -103,6 +103,17 @@ pub enum Why {
     Continuation,
     #[error("the entry changes policies or register that were not in force before it, or changes nothing")]
     Change,
+    #[error(
+        "the entry is not the next part of the change of policies that is under way, or has more or fewer lines than such a \
+         part"
+    )]
+    ChangePart,
+    #[error(
+        "the entry removes a policy that was not in force, adds one that was, or names them out of order"
+    )]
+    ChangeLine,
+    #[error("the policies that the change removes and adds do not lead from its old digest to its new one")]
+    ChangeDigest,
     #[error("the entry opens a copy of an election that was over")]
     Frozen,
     #[error(
