@@ -13,6 +13,7 @@ spec.loader.exec_module(module)
 Refused = module.Refused
 open_checkpoint = module.open_checkpoint
 read_entry = module.read_entry
+read_leaves = module.read_leaves
 root_at = module.root_at
 verify_entries = module.verify_entries
 verify_export = module.verify_export

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks Salinan from outside, against a built binary: `run.py SALINAN [clients|ledger|operated|size|witness]...`
+"""Checks Salinan from outside, against a built binary: `run.py SALINAN [clients|ledger|operated|policies|size|witness]...`
 
 Needs curl, openssl and what requirements.txt names. Ends with 1 at the first thing that is not as it should be.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 import clients
 import ledger
 import operated
+import policies
 import size
 import witness
 
@@ -17,6 +18,7 @@ CHECKS = {
     "clients": clients.check,
     "ledger": ledger.check,
     "operated": operated.check,
+    "policies": policies.check,
     "size": size.check,
     "witness": witness.check,
 }
