@@ -181,11 +181,11 @@ mod tests {
 
     #[test]
     fn a_change_that_is_forged_is_found_where_it_is() {
+        type Forge = fn(&mut Vec<PolicyChange>);
         let mut before = Policies::default();
         followed(&before.change_to(&lines(0..100, "a"), &start()), &mut before).unwrap();
         let sound = before.change_to(&lines(50..170, "a"), &start());
         assert_eq!(sound.len(), 2);
-        type Forge = fn(&mut Vec<PolicyChange>);
         let cases: [(&str, Forge, Why); 17] = [
             ("another list before", |of| of[0].old_digest = None, Why::Change),
             ("nothing changes", |of| of[0].new_digest = of[0].old_digest.unwrap(), Why::Change),
