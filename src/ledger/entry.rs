@@ -106,6 +106,14 @@ pub struct Reserved {
     pub reserved: u64,
 }
 
+impl Reserved {
+    /// Whether there was so much left to keep back, in a period that lasts.
+    pub(super) fn is_consistent(&self) -> bool {
+        let left = self.rows.checked_sub(self.taken);
+        self.from_ms < self.until_ms && left.is_some_and(|left| self.reserved <= left)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {

@@ -112,6 +112,7 @@ class Release:
     def __init__(self, intent, entry):
         self.intent, self.id = intent, entry["release"]
         self.ceiling, self.bytes = entry["ceiling_bytes"], 0
+        self.reserved = number(entry["quota"]["reserved"]) if "quota" in entry else None
         self.end = None
 
     def holds(self, bytes_):
@@ -207,6 +208,9 @@ class Pass:
     def release_intent(self, index, entry):
         require(entry["release"] not in self.releases, "the release was opened before")
         require(entry["determination"]["election"] not in self.frozen, "its election is over")
+        if quota := {name: number(value) for name, value in entry.get("quota", {}).items()}:
+            require(quota["from_ms"] < quota["until_ms"], "the period of its quota does not last")
+            require(quota["taken"] + quota["reserved"] <= quota["rows"], "it keeps back more rows than its quota had left")
         self.releases[entry["release"]] = Release(index, entry)
 
     def of(self, entry):
@@ -230,6 +234,8 @@ class Pass:
         release = self.open(entry)
         release.end = entry
         require(release.holds(number(entry["bytes"])), "more left than was granted, or less than before")
+        is_within = release.reserved is None or number(entry["rows_out"]) <= release.reserved
+        require(is_within, "more rows were handed over than its intent had kept back")
         require((entry["outcome"] == "complete") == (entry["cause"] is None), "outcome and cause do not agree")
         require(entry["outcome"] != "failed" or entry["bytes"] == 0, "nothing was sent, and yet bytes were")
         is_empty = entry["body_sha256"] == sha256(b"").hex()

@@ -306,7 +306,7 @@ FORMS = {
         **OF_RELEASE, requester=text, client_id=text, rows=count, bytes=count, body_sha256=digest, match=boolean
     ),
     "release.reconciled": dict(
-        **OF_RELEASE, cause=one_of("process_ended", "store_failed"), bytes_min=count, bytes_max=maybe(count)
+        **OF_RELEASE, cause=one_of("process_ended", "store_failed", "replica_silent"), bytes_min=count, bytes_max=maybe(count)
     ),
     "release.refused": dict(
         requester=maybe(text),

@@ -71,7 +71,9 @@ impl Checker {
         let release = quick.release;
         let step = match quick.what {
             What::Intent { election, ceiling, .. } => {
-                Step::Opens { release, election: again(&mut self.election, election), ceiling }
+                // One with a quota is read the long way.
+                let election = again(&mut self.election, election);
+                Step::Opens { release, election, ceiling, reserved: None }
             }
             What::Complete { intent, outcome, rows, bytes, body_sha256, .. } => {
                 let counted = Counted { rows, bytes, body_sha256 };

@@ -27,6 +27,8 @@ pub(super) struct Open {
     /// What may have left at most, and what had left at least.
     ceiling: Option<u64>,
     bytes: u64,
+    /// Rows of a quota that were kept back for it; none: it has no quota.
+    reserved: Option<u64>,
 }
 
 impl Open {
@@ -72,7 +74,7 @@ pub(super) struct Told {
 }
 
 pub(super) enum Step {
-    Opens { release: ReleaseId, election: Arc<str>, ceiling: Option<u64> },
+    Opens { release: ReleaseId, election: Arc<str>, ceiling: Option<u64>, reserved: Option<u64> },
     Closes { release: ReleaseId, intent: u64, counted: Counted, is_whole: bool },
     Acknowledges { release: ReleaseId, intent: u64, counted: Counted, is_match: bool },
     Other(Box<Entry>),
@@ -82,11 +84,17 @@ impl Step {
     /// Fails where the entry does not agree with itself.
     pub(super) fn of(entry: Entry) -> Result<Self, Why> {
         Ok(match entry {
-            Entry::Intent(own) => Self::Opens {
-                release: own.release,
-                election: own.determination.election.into(),
-                ceiling: own.ceiling_bytes,
-            },
+            Entry::Intent(own) => {
+                if own.quota.is_some_and(|quota| !quota.is_consistent()) {
+                    return Err(Why::Reserved);
+                }
+                Self::Opens {
+                    release: own.release,
+                    election: own.determination.election.into(),
+                    ceiling: own.ceiling_bytes,
+                    reserved: own.quota.map(|quota| quota.reserved),
+                }
+            }
             Entry::Complete(own) => {
                 if own.completion.tps.as_ref().is_some_and(|tps| !tps.is_consistent()) {
                     return Err(Why::Coverage);
@@ -149,10 +157,13 @@ impl Story {
             Step::Opens { .. } | Step::Closes { .. } | Step::Acknowledges { .. } if self.keys.is_none() => {
                 Err(Why::Genesis)
             }
-            Step::Opens { release, election, ceiling } => self.opens(index, *release, election, *ceiling),
+            Step::Opens { release, election, ceiling, reserved } => {
+                let open = Open { release: *release, ceiling: *ceiling, bytes: 0, reserved: *reserved };
+                self.opens(index, election, open)
+            }
             Step::Closes { release, intent, counted, is_whole } => {
                 let account = Account { intent: *intent, whole: is_whole.then_some(*counted) };
-                self.closes(*release, *intent, counted.bytes).map(|()| self.keep(*release, account))
+                self.closes(*release, *intent, counted).map(|()| self.keep(*release, account))
             }
             Step::Acknowledges { release, intent, counted, is_match } => {
                 let account = self.account(store, *release, *intent, index)?;
@@ -259,25 +270,26 @@ impl Story {
         Ok(())
     }
 
-    fn opens(
-        &mut self,
-        index: u64,
-        release: ReleaseId,
-        election: &str,
-        ceiling: Option<u64>,
-    ) -> Result<(), Why> {
+    fn opens(&mut self, index: u64, election: &str, open: Open) -> Result<(), Why> {
         if self.frozen.contains_key(election) {
             return Err(Why::Frozen);
         }
-        if !self.open_ids.insert(release) {
+        if !self.open_ids.insert(open.release) {
             return Err(Why::OpenedTwice);
         }
-        self.open.insert(index, Open { release, ceiling, bytes: 0 });
+        self.open.insert(index, open);
         Ok(())
     }
 
-    fn closes(&mut self, release: ReleaseId, intent: u64, bytes: u64) -> Result<(), Why> {
-        if self.close(intent, release)?.holds(bytes) { Ok(()) } else { Err(Why::Ceiling) }
+    fn closes(&mut self, release: ReleaseId, intent: u64, counted: &Counted) -> Result<(), Why> {
+        let open = self.close(intent, release)?;
+        if !open.holds(counted.bytes) {
+            return Err(Why::Ceiling);
+        }
+        if open.reserved.is_some_and(|reserved| counted.rows > reserved) {
+            return Err(Why::Quota);
+        }
+        Ok(())
     }
 
     fn close(&mut self, intent: u64, release: ReleaseId) -> Result<Open, Why> {

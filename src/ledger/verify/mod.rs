@@ -11,6 +11,8 @@ mod changed;
 mod check;
 mod follow;
 mod quick;
+#[cfg(test)]
+mod reserved;
 mod resume;
 #[cfg(test)]
 mod resumed;

@@ -95,6 +95,10 @@ pub enum Why {
     NotOpen,
     #[error("the entry says that more left than was granted, or grants less than before")]
     Ceiling,
+    #[error("the entry says that more rows were handed over than its intent had kept back of the quota")]
+    Quota,
+    #[error("the entry keeps back more rows than its quota had left, or of a period that does not last")]
+    Reserved,
     #[error("the entry says that the ledger before it was another")]
     Head,
     #[error("the entry hands the ledger over to another key without the word of both")]
