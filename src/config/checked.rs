@@ -16,12 +16,11 @@ use super::file::{self, TOP, need_path, number, wait};
 use super::identity::identity;
 use super::pem::{self, Unfit};
 use super::store;
+use super::witnesses::witnesses;
 use crate::admission::{AdmissionOptions, Rate};
-use crate::caller::is_address;
 use crate::document::{At, Diagnostic, Key, Keys, Problem, Problems, Source, word};
 use crate::domain::{Digest, Mandates};
 use crate::identity::Verifier;
-use crate::ledger::quorum::TrustPolicy;
 use crate::ledger::{InForce, LedgerOptions, Signer};
 use crate::policy::{Policy, PolicySet};
 use crate::redact;
@@ -309,45 +308,6 @@ fn in_force_register(
             help: "`salinan log due --register FILE` shows each of them",
         })
     })
-}
-
-/// The witnesses to ask, if a policy names any; `None` when it cannot be used.
-#[expect(clippy::option_option, reason = "witnesses may be left out, and those that are wrong may not")]
-fn witnesses(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option<Option<FeederOptions>> {
-    let interval = wait(keys, "interval_ms", problems);
-    let timeout = wait(keys, "timeout_ms", problems);
-    let roots = match keys.get("ca") {
-        Some(_) => load_file(keys, "ca", folder, problems, pem::certificates),
-        None => Some(Vec::new()),
-    };
-    if keys.get("policy").is_none() {
-        return roots.map(|_| None);
-    }
-    let has_roots = roots.as_ref().is_some_and(|roots| !roots.is_empty());
-    let read = load_file(keys, "policy", folder, problems, |path| read_witnesses(path, has_roots));
-    let ((policy, urls), roots) = (read?, roots?);
-    Some(Some(FeederOptions { policy, urls, roots, interval, timeout }))
-}
-
-/// The policy and the address of each of its witnesses.
-fn read_witnesses(path: &Path, has_roots: bool) -> Result<(TrustPolicy, Vec<Uri>), Unfit> {
-    let unfit =
-        |what: String, help| Unfit { what: format!("{} cannot be used: {what}", path.display()), help };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| unfit(error.to_string(), "the path is meant from the folder of this file"))?;
-    let policy = TrustPolicy::read(&text).map_err(|error| {
-        unfit(error.to_string(), "it is a file of C2SP tlog-policy: log, witness, group and quorum lines")
-    })?;
-    let mut urls = Vec::new();
-    for witness in policy.witnesses() {
-        let url = witness.url.and_then(|url| url.parse::<Uri>().ok()).filter(is_address);
-        let url = url.filter(|url| has_roots || url.scheme_str() == Some("http"));
-        urls.push(url.ok_or_else(|| {
-            let what = format!("the witness {} has no address that can be asked", witness.name);
-            unfit(what, "write `witness NAME VKEY URL`; `https` needs `ca`, and `http` is for this machine's own addresses")
-        })?);
-    }
-    Ok((policy, urls))
 }
 
 fn admission(keys: &Keys<'_>, problems: &mut Problems<'_>) -> AdmissionOptions {

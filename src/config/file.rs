@@ -96,6 +96,7 @@ pub(super) const LEDGER: &[Key] = &[
 pub(super) const WITNESS: &[Key] = &[
     Key { name: "policy", example: "\"witnesses.policy\"" },
     Key { name: "ca", example: "\"certs/witness-ca.pem\"" },
+    Key { name: "ca_of", example: "{ bawaslu = \"certs/bawaslu-ca.pem\" }" },
     Key { name: "interval_ms", example: "60000" },
     Key { name: "timeout_ms", example: "10000" },
 ];

@@ -10,6 +10,7 @@ mod pem;
 mod store;
 #[cfg(test)]
 mod tests;
+mod witnesses;
 
 pub use checked::{Config, load};
 pub use file::KEYS;

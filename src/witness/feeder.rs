@@ -39,13 +39,18 @@ const ROUNDS: usize = 4;
 pub struct FeederOptions {
     pub policy: TrustPolicy,
     /// Where each witness of the policy is, in its order.
-    pub urls: Vec<Uri>,
-    /// Certificates that vouch for witnesses; no other is trusted.
-    pub roots: Vec<CertificateDer<'static>>,
+    pub places: Vec<WitnessPlace>,
     /// From one round to the next.
     pub interval: Duration,
     /// Longest that one question to a witness may take.
     pub timeout: Duration,
+}
+
+/// Where a witness is, and what vouches for it.
+pub struct WitnessPlace {
+    pub url: Uri,
+    /// Certificates of which one has to vouch for it; no other is trusted.
+    pub roots: Vec<CertificateDer<'static>>,
 }
 
 /// Why a witness did not sign.
@@ -77,6 +82,8 @@ struct Witness {
     name: String,
     cosigner: Cosigner,
     url: String,
+    /// Trusts what vouches for this witness alone.
+    caller: Caller,
     /// The size that it signed last, as far as we know.
     signed: AtomicU64,
     failures: AtomicU64,
@@ -85,7 +92,6 @@ struct Witness {
 pub struct Feeder {
     policy: TrustPolicy,
     witnesses: Vec<Arc<Witness>>,
-    caller: Arc<Caller>,
     interval: Duration,
     ledger: Ledger,
     /// The size that all witnesses signed.
@@ -95,25 +101,19 @@ pub struct Feeder {
 impl Feeder {
     /// Asks nobody yet.
     pub fn new(options: FeederOptions, ledger: Ledger) -> Result<Self, CallError> {
-        let caller = Caller::new(options.roots, options.timeout, ANSWER_BYTES_MAX)?;
-        let witness = |(own, url): (TrustedWitness<'_>, &Uri)| {
-            Arc::new(Witness {
+        let witness = |(own, place): (TrustedWitness<'_>, WitnessPlace)| {
+            Ok(Arc::new(Witness {
                 name: own.name.to_owned(),
                 cosigner: own.cosigner.clone(),
-                url: format!("{}/add-checkpoint", url.to_string().trim_end_matches('/')),
+                url: format!("{}/add-checkpoint", place.url.to_string().trim_end_matches('/')),
+                caller: Caller::new(place.roots, options.timeout, ANSWER_BYTES_MAX)?,
                 signed: AtomicU64::new(0),
                 failures: AtomicU64::new(0),
-            })
+            }))
         };
-        let witnesses = options.policy.witnesses().zip(&options.urls).map(witness).collect();
-        Ok(Self {
-            witnesses,
-            policy: options.policy,
-            caller: Arc::new(caller),
-            interval: options.interval,
-            ledger,
-            done: None,
-        })
+        let witnesses = options.policy.witnesses().zip(options.places).map(witness);
+        let witnesses = witnesses.collect::<Result<Vec<_>, CallError>>()?;
+        Ok(Self { witnesses, policy: options.policy, interval: options.interval, ledger, done: None })
     }
 
     /// Asks round after round until `stop` turns true.
@@ -148,8 +148,8 @@ impl Feeder {
         let mut asking = JoinSet::new();
         for (at, witness) in self.witnesses.iter().enumerate() {
             let (witness, note) = (Arc::clone(witness), note.clone());
-            let (caller, ledger) = (Arc::clone(&self.caller), self.ledger.clone());
-            asking.spawn(async move { (at, witness.ask(&caller, &ledger, &note, size).await) });
+            let ledger = self.ledger.clone();
+            asking.spawn(async move { (at, witness.ask(&ledger, &note, size).await) });
         }
         let mut lines: Vec<Option<String>> = vec![None; self.witnesses.len()];
         let mut is_overtaken = false;
@@ -188,8 +188,8 @@ impl Feeder {
 
 impl Witness {
     /// Its line with the line end. What it does not sign, and why, is told.
-    async fn ask(&self, caller: &Caller, ledger: &Ledger, note: &str, size: u64) -> Result<String, Unsigned> {
-        match self.try_ask(caller, ledger, note, size).await {
+    async fn ask(&self, ledger: &Ledger, note: &str, size: u64) -> Result<String, Unsigned> {
+        match self.try_ask(ledger, note, size).await {
             Ok(line) => {
                 self.failures.store(0, Ordering::Relaxed);
                 Ok(line)
@@ -209,13 +209,7 @@ impl Witness {
         }
     }
 
-    async fn try_ask(
-        &self,
-        caller: &Caller,
-        ledger: &Ledger,
-        note: &str,
-        size: u64,
-    ) -> Result<String, Unsigned> {
+    async fn try_ask(&self, ledger: &Ledger, note: &str, size: u64) -> Result<String, Unsigned> {
         for _ in 0..TRIES {
             let old = self.signed.load(Ordering::Relaxed);
             if old > size {
@@ -229,7 +223,7 @@ impl Witness {
                 .uri(&self.url)
                 .header(CONTENT_TYPE, "text/plain; charset=utf-8")
                 .body(Full::from(Bytes::from(body)))?;
-            let response = caller.call(request).await?;
+            let response = self.caller.call(request).await?;
             let text = String::from_utf8_lossy(response.body());
             match response.status() {
                 StatusCode::OK => {

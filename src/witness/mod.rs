@@ -10,7 +10,7 @@ mod listen;
 mod service;
 mod submission;
 
-pub use feeder::{Feeder, FeederOptions};
+pub use feeder::{Feeder, FeederOptions, WitnessPlace};
 pub use listen::{ListenError, Listening};
 pub use service::{Service, ServiceError};
 

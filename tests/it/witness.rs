@@ -10,6 +10,7 @@ use salinan::ledger::Cosigner;
 
 use crate::support::client::{End, get};
 use crate::support::fixture::Form;
+use crate::support::site::certified;
 use crate::support::stub;
 use crate::support::{Proxy, SALINAN, Site, shown, signal, wait};
 
@@ -26,10 +27,15 @@ pub struct Witness {
 
 impl Witness {
     pub fn start(folder: &Path, name: &str, listen: &str, log: &str) -> Self {
+        Self::start_with(folder, name, listen, log, &[])
+    }
+
+    fn start_with(folder: &Path, name: &str, listen: &str, log: &str, more: &[&str]) -> Self {
         let (out, err) = (folder.with_extension("out"), folder.with_extension("err"));
         let child = Command::new(SALINAN)
             .args(["log", "witness", "--dir", &folder.to_string_lossy(), "--name", name])
             .args(["--listen", listen, "--log", log])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(File::create(&err).unwrap())
@@ -218,6 +224,80 @@ async fn a_witness_that_is_gone_holds_nothing_up_and_a_quorum_is_missed_without_
     assert_eq!((code, said.contains("1 of 2 witnesses signed: enough")), (0, true), "{said}");
     let (code, said) = verify(site, &["--witnessed", "missing"]);
     assert_eq!((code, said.contains("no checkpoint that witnesses signed")), (1, true), "{said}");
+}
+
+/// Each witness is known by what vouches for it, and by nothing that vouches for another.
+#[tokio::test(flavor = "multi_thread")]
+async fn witnesses_of_two_authorities_are_asked_each_under_its_own() {
+    let mut proxy = Proxy::start().await;
+    assert!(proxy.stop().unwrap().success());
+    let path = |name: &str| proxy.site.path(name);
+    let log = String::from_utf8(proxy.site.run(&["log", "vkey", "--dir", "ledger"]).stdout).unwrap();
+    let log = log.trim().to_owned();
+    let mut policy = format!("log {log}\n");
+    let mut witnesses = Vec::new();
+    for name in ["w0", "w1"] {
+        fs::write(path(&format!("{name}-ca.pem")), certified(proxy.site.folder.path(), name)).unwrap();
+        let file = |end: &str| path(&format!("{name}{end}.pem")).to_string_lossy().into_owned();
+        let (certificate, key) = (file(""), file("-key"));
+        let more = ["--certificate", &certificate, "--key", &key];
+        let called = format!("witness.example/{name}");
+        let own = Witness::start_with(&path(&format!("{name}-state")), &called, "127.0.0.1:0", &log, &more);
+        policy += &format!("witness {name} {} https://{}\n", own.vkey, own.address);
+        witnesses.push(own);
+    }
+    fs::write(path("witnesses.policy"), policy + "group both all w0 w1\nquorum both\n").unwrap();
+    let config = fs::read_to_string(path("salinan.toml")).unwrap();
+    let set = |site: &Site, more: &str| {
+        let usual = "policy = \"witnesses.policy\"\ninterval_ms = 100\ntimeout_ms = 2000";
+        fs::write(site.path("salinan.toml"), format!("{config}[witness]\n{usual}\n{more}\n")).unwrap();
+    };
+    // What is trusted, and whose certificate is then not known.
+    let refused = [
+        ("ca = \"w0-ca.pem\"", "w1"),
+        ("ca = \"w0-ca.pem\"\nca_of = { w0 = \"w1-ca.pem\" }", "w0"),
+        ("ca = \"w0-ca.pem\"\nca_of = { w0 = \"w0-ca.pem\" }", "w1"),
+    ];
+    for (more, unknown) in refused {
+        set(&proxy.site, more);
+        proxy.start_again();
+        let until = Instant::now() + LIMIT;
+        while !proxy.traces().iter().any(|line| {
+            line["message"] == "a witness did not sign"
+                && line["witness"] == unknown
+                && line["why"].as_str().is_some_and(|why| why.contains("certificate"))
+        }) {
+            assert!(Instant::now() < until, "{more}: nobody was told that {unknown} is not known");
+            tokio::time::sleep(STEP).await;
+        }
+        assert!(!proxy.site.path("ledger/ledger.cosigned").exists(), "{more}");
+        assert!(proxy.stop().unwrap().success());
+    }
+    for more in [
+        "ca = \"w0-ca.pem\"\nca_of = { w1 = \"w1-ca.pem\" }",
+        "ca_of = { w0 = \"w0-ca.pem\", w1 = \"w1-ca.pem\" }",
+    ] {
+        set(&proxy.site, more);
+        proxy.start_again();
+        let note = cosigned(&proxy.site, proxy.site.records().len()).await;
+        assert!(witnesses.iter().all(|own| own.signed(&note)), "{more}");
+        assert!(proxy.stop().unwrap().success());
+    }
+    let wrong = [
+        ("ca_of = { w0 = \"w0-ca.pem\" }", "the witness w1 has no address that can be asked"),
+        ("ca = \"w0-ca.pem\"\nca_of = { w2 = \"w1-ca.pem\" }", "it has no witness `w2`, which `ca_of` names"),
+        ("ca_of = { w0 = 7 }", "`w0` in `ca_of` is not the name of a file"),
+        ("ca_of = { w0 = \"missing.pem\" }", "could not read"),
+        ("ca_of = \"w0-ca.pem\"", "`ca_of` is a table"),
+    ];
+    for (more, expected) in wrong {
+        set(&proxy.site, more);
+        let checked = proxy.site.run(&["serve", "--check"]);
+        let said = shown(&checked);
+        assert_eq!((checked.status.code(), said.contains(expected)), (Some(1), true), "{more}: {said}");
+    }
+    set(&proxy.site, "ca = \"w0-ca.pem\"\nca_of = { w1 = \"w1-ca.pem\" }");
+    proxy.start_again();
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -21,6 +21,22 @@ const ORIGIN: &str = "test.example/ledger";
 pub const ISSUER: &str = "https://issuer.example";
 pub const AUDIENCE: &str = "https://salinan.example";
 
+/// Makes a new authority and, as `NAME.pem` and `NAME-key.pem`, a certificate for this machine that it vouches for. Gives
+/// the authority's own.
+pub fn certified(folder: &Path, name: &str) -> String {
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let ca_key = KeyPair::generate().unwrap();
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let mut server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    server.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
+    let key = KeyPair::generate().unwrap();
+    let server = server.signed_by(&key, &Issuer::from_params(&ca, &ca_key)).unwrap();
+    fs::write(folder.join(format!("{name}.pem")), server.pem()).unwrap();
+    fs::write(folder.join(format!("{name}-key.pem")), key.serialize_pem()).unwrap();
+    ca_pem
+}
+
 /// Everything the program is started with.
 pub struct Site {
     pub folder: tempfile::TempDir,
@@ -34,16 +50,7 @@ impl Site {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let mut ca = CertificateParams::new(Vec::new()).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        let ca_key = KeyPair::generate().unwrap();
-        let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-        let mut server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        server.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
-        let server_key = KeyPair::generate().unwrap();
-        let server = server.signed_by(&server_key, &Issuer::from_params(&ca, &ca_key)).unwrap();
-        fs::write(at("server.pem"), server.pem()).unwrap();
-        fs::write(at("server-key.pem"), server_key.serialize_pem()).unwrap();
+        let ca_pem = certified(folder.path(), "server");
 
         let key = SigningKey::generate(Algorithm::Es256, Some("test")).unwrap();
         fs::write(at("jwks.json"), serde_json::json!({ "keys": [key.to_jwk()] }).to_string()).unwrap();
