@@ -331,4 +331,28 @@ mod tests {
         changed.handovers[0].leaf = forged(&latest.handovers[0].leaf);
         assert_eq!(changed.prove(&third.verifier()).unwrap_err(), Unproven::NotIncluded { index: at(0) });
     }
+    #[tokio::test]
+    async fn the_first_key_leads_to_the_last_however_many_there_were() {
+        let (directory, first) = new_ledger();
+        let mut current = first.clone();
+        for number in 0..300 {
+            let path = directory.path().join(format!("key-{number}"));
+            let next = Signer::generate(&path, first.name()).unwrap();
+            by_hand(directory.path(), &current).rotate(&next).unwrap();
+            current = next;
+        }
+        let ledger = open(directory.path(), &current).unwrap();
+        let release = ledger.open_release(intent(1)).await.unwrap();
+        let receipt = ledger.receipt(release.id()).await.unwrap().unwrap();
+        drop(release);
+        ledger.shut_down().await;
+        assert_eq!(receipt.vkey, current.vkey());
+        let evidence = receipt.prove(&first.verifier()).unwrap();
+        assert_eq!((evidence.handovers.len(), evidence.signer), (300, current.verifier()));
+        // It is read back, and without one of them it leads nowhere.
+        let mut read = Receipt::read(&receipt.write()).unwrap();
+        assert_eq!(read, receipt);
+        read.handovers.remove(280);
+        read.prove(&first.verifier()).unwrap_err();
+    }
 }

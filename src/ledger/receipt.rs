@@ -19,8 +19,8 @@ use crate::store::{Filter, Reader, StoreError, StoredEntry};
 const ENTRIES_MAX: u64 = 64;
 /// What is shown: grants are many, and the completion says more than the last of them.
 const KINDS: [&str; 4] = ["release.intent", "release.complete", "release.reconciled", "release.ack"];
-/// Handovers that are looked for. A ledger whose key changed more often has receipts that hold with the latest keys only.
-const HANDOVERS_MAX: u64 = 256;
+/// Handovers read at a time.
+const PAGE: u64 = 256;
 /// What the document calls itself.
 const FORMAT: &str = "salinan-receipt@v1";
 /// Largest receipt that is read: four types of entries at their longest are below it.
@@ -103,8 +103,7 @@ pub(super) fn of(
     let cosigned = cosigned.and_then(|note| Some((Checkpoint::stated_size(&note).ok()?, note)));
     let cosigned = cosigned.filter(|(size, _)| *size <= head.size && covers(*size));
     let (size, checkpoint) = cosigned.unwrap_or((head.size, head.checkpoint));
-    let kind = Some("key.rotate".to_owned());
-    let handovers = reader.find(&Filter { kind, ..Filter::default() }, 0, HANDOVERS_MAX)?;
+    let handovers = handovers(reader)?;
     // What was handed over later was still in the hands of the key that it names first.
     let later = handovers.iter().find(|entry| entry.index >= size);
     let later = later.and_then(|entry| match Entry::read(&entry.leaf) {
@@ -121,6 +120,20 @@ pub(super) fn of(
     let (entries, handovers) = (prove(found)?, prove(handovers)?);
     let format = FORMAT.to_owned();
     Ok((!entries.is_empty()).then_some(Receipt { format, release, vkey, checkpoint, entries, handovers }))
+}
+
+/// Every one of them: a receipt without the first holds only with the latest keys, and an operator makes each by hand.
+fn handovers(reader: &mut (impl Reader + ?Sized)) -> Result<Vec<StoredEntry>, StoreError> {
+    let filter = Filter { kind: Some("key.rotate".to_owned()), ..Filter::default() };
+    let mut found: Vec<StoredEntry> = Vec::new();
+    loop {
+        let page = reader.find(&filter, found.last().map_or(0, |last| last.index + 1), PAGE)?;
+        let is_end = (page.len() as u64) < PAGE;
+        found.extend(page);
+        if is_end {
+            return Ok(found);
+        }
+    }
 }
 
 impl Proven {

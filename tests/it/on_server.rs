@@ -200,6 +200,62 @@ async fn a_copy_of_a_server_is_a_ledger_and_is_restored_to_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_on_a_server_is_handed_over_to_another_key() {
+    let Some(all) = Replicas::new().await else { return };
+    let service = all.server.address("salinan", "ledger");
+    let run = |arguments: &[&str], expected: i32| {
+        let output = all.site.run(arguments);
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {}", shown(&output));
+        shown(&output)
+    };
+    let keys = || {
+        let said = run(&["log", "vkey", "--store", &service, "--dir", "a"], 0);
+        said.lines().filter(|line| line.starts_with("test.example/")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = keys();
+    let a = all.start("a");
+    let rotate = ["log", "rotate", "--store", &service, "--dir", "a"];
+    assert!(run(&rotate, 2).contains("stop it first"));
+    stop(a);
+    run(&rotate, 0);
+    let both = keys();
+    assert_eq!((first.len(), both.len(), &both[0]), (1, 2, &first[0]));
+    assert!(all.site.path("a/ledger-key.old-1.pem").exists());
+    // The replica that has the new key serves, and one that has the old key does not.
+    let refused = run(&["serve", "--config", "b.toml"], 2);
+    assert!(refused.contains("the key was replaced by another"), "{refused}");
+    fs::copy(all.site.path("a/ledger-key.pem"), all.site.path("b/ledger-key.pem")).unwrap();
+    for name in ["a", "b"] {
+        let replica = all.start(name);
+        let (token, form) = (all.site.partai(), Form::Csv);
+        all.source.answer(stub::whole(form.media_type(), form.whole(3)));
+        let reply = all.client(&replica).get(form.path(), &token).await;
+        assert_eq!((reply.status, reply.end), (200, End::Clean), "{}", reply.text());
+        stop(replica);
+    }
+    for key in &both {
+        run(&["log", "verify", "--store", &service, "--dir", "a", "--vkey", key], 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn older_tables_of_a_server_are_brought_up_to_date_by_their_owner() {
+    let Some(all) = Replicas::new().await else { return };
+    stop(all.start("a"));
+    let upgrade = |user: &str| {
+        let output = log_as(&all, user, &["upgrade"]);
+        (output.status.code(), shown(&output))
+    };
+    let (code, said) = upgrade("owner");
+    assert_eq!((code, said.contains("are of version 2 already")), (Some(0), true), "{said}");
+    all.server.sql("ledger", "INSERT INTO salinan.step (version) VALUES (3)");
+    let (code, said) = upgrade("owner");
+    assert_eq!((code, said.contains("left as they were")), (Some(2), true), "{said}");
+    let refused = all.site.run(&["serve", "--config", "a.toml"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", shown(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_looks_at_a_server() {
     let Some(all) = Replicas::new().await else { return };
     let a = all.start("a");

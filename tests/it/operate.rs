@@ -191,6 +191,33 @@ async fn a_new_key_takes_over_between_two_runs_and_the_old_one_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn older_tables_are_refused_and_served_once_they_are_brought_up_to_date() {
+    let mut proxy = Proxy::start().await;
+    let (code, said) = log(&proxy, &["upgrade"]);
+    assert_eq!((code, said.contains("stop it first")), (Some(2), true), "{said}");
+    proxy.stop();
+    let (code, said) = log(&proxy, &["upgrade"]);
+    assert_eq!((code, said.contains("are of version 2 already")), (Some(0), true), "{said}");
+    let entries = proxy.site.records().len();
+    // As the program before this one left them.
+    let database = rusqlite::Connection::open(proxy.site.path("ledger/ledger.sqlite")).unwrap();
+    database.execute_batch("DROP TABLE entered_read; PRAGMA user_version = 1").unwrap();
+    drop(database);
+    for refused in [&["serve", "--config", "salinan.toml"][..], &["log", "verify", "--dir", "ledger"]] {
+        let output = proxy.site.run(refused);
+        let said = shown(&output);
+        assert_eq!((output.status.code(), said.contains("log upgrade")), (Some(2), true), "{said}");
+    }
+    let (code, said) = log(&proxy, &["upgrade"]);
+    let is_said = said.contains("were of version 1 and are of version 2 now");
+    assert_eq!((code, is_said), (Some(0), true), "{said}");
+    assert_eq!(proxy.site.records().len(), entries, "entries stay as they are");
+    proxy.start_again();
+    let (code, said) = log(&proxy, &["verify"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_loss_the_ledger_goes_on_only_by_the_operators_word() {
     let mut proxy = Proxy::start().await;
     proxy.stop();
