@@ -42,6 +42,9 @@ impl crate::store::Reader for FaultyStore {
     fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
         self.inner.entered(id)
     }
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        self.inner.entered_reads()
+    }
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
         self.inner.inspect(range, empty)
     }

@@ -267,4 +267,12 @@ async fn a_read_is_entered_once_however_often_its_file_is_found() {
     open(directory.path(), &signer).unwrap().shut_down().await;
     assert_eq!(reads(), 2);
     sound(directory.path(), None);
+    // One that is copied into another store knows the names too.
+    let copy = tempfile::tempdir().unwrap();
+    let place = crate::store::Place::File(directory.path().join(DATABASE_FILE));
+    Ledger::copy_to_file(&place, &copy.path().join(DATABASE_FILE)).unwrap();
+    let entered = |of: &Path| LedgerReader::open(of).unwrap().entered(&waiting.id).unwrap();
+    assert!(entered(copy.path()).is_some());
+    assert_eq!(entered(copy.path()), entered(directory.path()));
+    sound(copy.path(), None);
 }

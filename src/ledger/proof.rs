@@ -214,6 +214,9 @@ mod tests {
         fn entered(&mut self, _: &ReadId) -> Result<Option<u64>, StoreError> {
             Ok(None)
         }
+        fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+            Ok(Vec::new())
+        }
         fn inspect(&mut self, _: Range<u64>, _: Listed) -> Result<Inspected, StoreError> {
             Err(StoreError::Format)
         }

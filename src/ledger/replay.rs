@@ -17,7 +17,7 @@ use super::tree::{Tree, leaf_hash};
 use crate::domain::{Clock, Random};
 use crate::store::postgres::{PostgresOptions, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, Head, NewEntry, Place, Reader, Store, StoreError};
+use crate::store::{Batch, Head, NewEntry, Place, Reader, Store, StoreError, Turn};
 
 /// Entries copied at a time.
 const PAGE: u64 = 1_024;
@@ -59,6 +59,7 @@ impl Ledger {
 /// Copies all that `from` sees into a store without entries.
 fn copy(from: &mut dyn Reader, to: &mut dyn Store) -> Result<(), LedgerError> {
     let head = from.head()?;
+    let mut reads = from.entered_reads()?.into_iter().peekable();
     let mut tree = Tree::default();
     while tree.size() < head.size {
         let first = tree.size();
@@ -70,7 +71,10 @@ fn copy(from: &mut dyn Reader, to: &mut dyn Store) -> Result<(), LedgerError> {
             let stored = stored.ok_or(LedgerError::EntryChanged { index })?;
             let (stamp, entry) =
                 Entry::read(&stored.leaf).map_err(|source| LedgerError::Unreadable { index, source })?;
-            let card = entry.card(stamp.ts_ms);
+            let mut card = entry.card(stamp.ts_ms);
+            if let Some((id, _)) = reads.next_if(|(_, of)| *of == index) {
+                card.turn = Turn::Enters(id);
+            }
             if !stored.borrowed().card.is_of(&card) {
                 return Err(LedgerError::EntryChanged { index });
             }

@@ -292,6 +292,9 @@ pub trait Reader {
     /// The index of the entry of a read that was left under this name, once it is stored.
     fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError>;
 
+    /// All names under which reads were left that are stored, with the index of the entry of each, by index.
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError>;
+
     /// Whether the store's own structures agree, so that searching finds all there is. Reads everything. What the
     /// indexes list of the entries in `range` is left to whoever reads these anyway; `empty` is theirs, emptied.
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError>;
@@ -324,6 +327,10 @@ impl<R: Reader + ?Sized> Reader for Box<R> {
 
     fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
         (**self).entered(id)
+    }
+
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        (**self).entered_reads()
     }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {

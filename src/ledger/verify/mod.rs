@@ -38,7 +38,7 @@ use super::error::LedgerError;
 use super::keys::Keys;
 use super::tree::{Hash, TILE_BYTES, TILE_WIDTH, Tree};
 use crate::domain::Digest;
-use crate::store::{Head, Inspected, Listed, Place, Reader, StoreError, Tile};
+use crate::store::{Filter, Head, Inspected, Listed, Place, Reader, StoreError, Tile};
 
 /// Entries read at a time: whole tiles. And pages that are on their way.
 const PAGE: u64 = 4 * TILE_WIDTH;
@@ -290,6 +290,9 @@ impl Pass {
         if !found.eq(listed) {
             return Err(Stop::at(None, Why::OpenList));
         }
+        if !are_of_reads(store)? {
+            return Err(Stop::at(None, Why::ReadList));
+        }
         if !is_intact()? {
             return Err(Stop::at(None, Why::Damaged));
         }
@@ -303,6 +306,24 @@ impl Pass {
             Some(Err(error)) => Err(Stop::at(None, Why::Anchor(error.to_string()))),
         }
     }
+}
+
+/// Whether each name under which a read was left leads to an entry of one, and no two to the same.
+fn are_of_reads(store: &mut impl Reader) -> Result<bool, StoreError> {
+    let filter = Filter { kind: Some("audit.read".to_owned()), ..Filter::default() };
+    let mut named = store.entered_reads()?.into_iter().map(|(_, index)| index).peekable();
+    let mut from = 0;
+    while named.peek().is_some() {
+        let page = store.find(&filter, from, PAGE)?;
+        for stored in &page {
+            named.next_if_eq(&stored.index);
+        }
+        match page.last() {
+            Some(last) if page.len() as u64 == PAGE => from = last.index + 1,
+            _ => break,
+        }
+    }
+    Ok(named.next().is_none())
 }
 
 /// Entries from an index on, and the hashes kept of them.

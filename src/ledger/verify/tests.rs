@@ -39,7 +39,10 @@ async fn a_sound_ledger_is_reported_and_every_change_is_named_where_it_is() {
         swapped("kind, idx) WHERE party IS NOT NULL"),
         swapped("party, idx DESC) WHERE party IS NOT NULL"),
     );
-    let cases: [(&str, &str, Option<Expected>); 22] = [
+    let read_list: Option<Expected> = Some((None, |why| *why == Why::ReadList));
+    let cases: [(&str, &str, Option<Expected>); 24] = [
+        ("a read that is none", "INSERT INTO entered_read (id, idx) VALUES (zeroblob(16), 2)", read_list),
+        ("a read to come", "INSERT INTO entered_read (id, idx) VALUES (zeroblob(16), 9000)", read_list),
         ("untouched", "", sound),
         ("a byte changed", FLIP, Some((Some(2), |why| *why == Why::Hash))),
         (

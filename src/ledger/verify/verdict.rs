@@ -136,6 +136,8 @@ pub enum Why {
     Checkpoint(CheckpointError),
     #[error("the list of open releases is not what the entries give")]
     OpenList,
+    #[error("the list of reads that were entered names one that is no audit.read, or names one twice")]
+    ReadList,
     #[error("{0}")]
     Anchor(String),
     #[error("the database is damaged")]

@@ -161,6 +161,9 @@ impl Reader for PostgresStore {
     fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
         self.reader.entered(id)
     }
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        self.reader.entered_reads()
+    }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
         self.reader.inspect(range, empty)

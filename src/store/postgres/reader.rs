@@ -65,7 +65,7 @@ impl PostgresReader {
         self.link.wait(READ_WAIT, async { Ok(self.link.client().query(&statement, values).await?) })
     }
 
-    /// Releases with the index of their intent.
+    /// Releases, or reads, with the index of an entry of each.
     pub(super) fn releases(
         &mut self,
         sql: &str,
@@ -100,6 +100,10 @@ impl Reader for PostgresReader {
         let rows = self.rows("SELECT idx FROM salinan.read WHERE id = $1", &[&id.as_slice()])?;
         let index: Option<i64> = rows.first().map(|row| column(row, 0)).transpose()?.flatten();
         index.map(unsigned).transpose()
+    }
+
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        self.releases("SELECT id, idx FROM salinan.read WHERE idx IS NOT NULL ORDER BY idx", &[])
     }
 
     /// Whether each index finds exactly what is in the table.

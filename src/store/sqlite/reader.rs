@@ -161,6 +161,16 @@ fn immutable_uri(path: &Path) -> String {
     uri + "?immutable=1"
 }
 
+impl SqliteReader {
+    /// Names of 16 bytes, each with an index.
+    fn indexed(&mut self, sql: &str) -> Result<Vec<([u8; 16], u64)>, StoreError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
+        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
+            .collect()
+    }
+}
+
 impl Reader for SqliteReader {
     fn head(&mut self) -> Result<Head, StoreError> {
         let mut statement =
@@ -187,16 +197,17 @@ impl Reader for SqliteReader {
     }
 
     fn open_releases(&mut self) -> Result<Vec<([u8; 16], u64)>, StoreError> {
-        let mut statement = self.connection.prepare("SELECT release, idx FROM open_release ORDER BY idx")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
-        rows.map(|row| row.map_err(StoreError::from).and_then(|(id, index)| Ok((id, unsigned(index)?))))
-            .collect()
+        self.indexed("SELECT release, idx FROM open_release ORDER BY idx")
     }
 
     fn entered(&mut self, id: &ReadId) -> Result<Option<u64>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT idx FROM entered_read WHERE id = ?1")?;
         let index: Option<i64> = statement.query_row([id], |row| row.get(0)).optional()?;
         index.map(unsigned).transpose()
+    }
+
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        self.indexed("SELECT id, idx FROM entered_read ORDER BY idx")
     }
 
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
