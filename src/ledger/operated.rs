@@ -269,7 +269,7 @@ async fn a_read_is_entered_once_however_often_its_file_is_found() {
     sound(directory.path(), None);
     // One that is copied into another store knows the names too.
     let copy = tempfile::tempdir().unwrap();
-    let place = crate::store::Place::File(directory.path().join(DATABASE_FILE));
+    let place = Place::File(directory.path().join(DATABASE_FILE));
     Ledger::copy_to_file(&place, &copy.path().join(DATABASE_FILE)).unwrap();
     let entered = |of: &Path| LedgerReader::open(of).unwrap().entered(&waiting.id).unwrap();
     assert!(entered(copy.path()).is_some());

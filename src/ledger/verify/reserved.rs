@@ -2,9 +2,9 @@
 
 use super::told::{Made, close, completion};
 use super::*;
-use crate::ledger::Intent;
 use crate::ledger::entry::{Completion, Entry, Outcome, Reserved};
 use crate::ledger::tests::intent;
+use crate::ledger::{Intent, LedgerReader};
 
 const QUOTA: Reserved = Reserved { from_ms: 1, until_ms: 2, rows: 100, taken: 40, reserved: 60 };
 
@@ -55,6 +55,10 @@ fn no_more_rows_were_handed_over_than_were_kept_back() {
     }
 }
 
+fn verify_by(made: &Made, terms: Verification<'_>) -> Verdict {
+    LedgerReader::open(made.path()).unwrap().verify_by(terms).unwrap()
+}
+
 #[test]
 fn what_was_kept_back_is_known_to_a_run_that_goes_on() {
     let mut made = Made::new();
@@ -65,13 +69,10 @@ fn what_was_kept_back_is_known_to_a_run_that_goes_on() {
         kept = Some(verified.clone());
         Ok(())
     };
-    let verify = |made: &Made, terms| {
-        crate::ledger::LedgerReader::open(made.path()).unwrap().verify_by(terms).unwrap()
-    };
-    let first = verify(&made, Verification { keep: Some(&mut keep), ..Verification::default() });
+    let first = verify_by(&made, Verification { keep: Some(&mut keep), ..Verification::default() });
     assert!(matches!(first, Verdict::Sound(_)), "{first:?}");
     close(&mut made, &open, index, Completion { rows_out: 61, ..completion(Outcome::Complete, 4) });
-    let second = verify(&made, Verification { from: kept, ..Verification::default() });
+    let second = verify_by(&made, Verification { from: kept, ..Verification::default() });
     let Verdict::Flawed(flaw) = second else { panic!("{second:?}") };
     assert_eq!(flaw, Flaw { index: Some(2), why: Why::Quota });
 }

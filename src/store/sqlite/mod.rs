@@ -144,6 +144,10 @@ impl Reader for SqliteStore {
         self.reader.entered(id)
     }
 
+    fn entered_reads(&mut self) -> Result<Vec<(ReadId, u64)>, StoreError> {
+        self.reader.entered_reads()
+    }
+
     fn inspect(&mut self, range: Range<u64>, empty: Listed) -> Result<Inspected, StoreError> {
         self.reader.inspect(range, empty)
     }
