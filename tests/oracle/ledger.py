@@ -236,7 +236,8 @@ class Pass:
         require(release.holds(number(entry["bytes"])), "more left than was granted, or less than before")
         is_within = release.reserved is None or number(entry["rows_out"]) <= release.reserved
         require(is_within, "more rows were handed over than its intent had kept back")
-        require((entry["outcome"] == "complete") == (entry["cause"] is None), "outcome and cause do not agree")
+        is_whole, cause = entry["outcome"] == "complete", entry["cause"]
+        require(is_whole == (cause is None or is_whole and cause in LET_FINISH), "outcome and cause do not agree")
         require(entry["outcome"] != "failed" or entry["bytes"] == 0, "nothing was sent, and yet bytes were")
         is_empty = entry["body_sha256"] == sha256(b"").hex()
         require(is_empty == (entry["bytes"] == 0), "bytes and digest do not agree")
@@ -255,6 +256,8 @@ class Pass:
         require(entry["match"] == (end.get("outcome") == "complete" and said), "`match` is not what it says")
 
 
+# Why a copy might have been broken off, and was let finish.
+LET_FINISH = ("token_expired", "token_revoked", "mandate_over")
 OF_CHANGE = ("old_digest", "new_digest", "parts", "build", "config_digest")
 
 

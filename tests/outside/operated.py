@@ -199,4 +199,25 @@ def check_histories(rotated, lost, vkey, old_note):
         "a copy of an election that is over": ([*rotated[: freeze + 1], late, *rotated[freeze + 1 :]], "its election is over"),
         "a loss of nothing": (saying(lost, gone, lost=old_note), "nothing was lost"),
     }
+    return check_wrong(wrong, vkey) + check_ends(rotated, intent, vkey)
+
+
+def check_ends(leaves, intent, vkey):
+    """A copy that took more rows than its intent had kept back, an intent that kept back more than was left; causes of ends."""
+    release = json.loads(leaves[intent])["release"]
+    ends = (json.loads(leaf) for leaf in leaves[intent + 1 :])
+    at, end = next((at, end) for at, end in enumerate(ends, intent + 1) if end.get("release") == release and "rows_out" in end)
+    rows, leaves = int(end["rows_out"]), leaves[: at + 1]
+
+    def with_quota(**numbers):
+        return saying(leaves, intent, quota={"from_ms": 1, "until_ms": 2, "rows": rows, "taken": 0, "reserved": rows, **numbers})
+
+    oracle.verify_entries(with_quota(), vkey)
+    oracle.verify_entries(saying(leaves, at, cause="token_expired"), vkey)
+    wrong = {
+        "a whole copy that its requester left": (saying(leaves, at, cause="requester_left"), "outcome and cause do not agree"),
+        "a row more than was kept back": (with_quota(reserved=rows - 1), "more rows were handed over"),
+        "more kept back than was left": (with_quota(taken=1), "it keeps back more rows than its quota had left"),
+        "a period without an end": (with_quota(until_ms=1), "the period of its quota does not last"),
+    }
     return check_wrong(wrong, vkey)
