@@ -239,6 +239,38 @@ async fn a_ledger_on_a_server_is_handed_over_to_another_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn older_tables_of_a_server_are_brought_up_to_date_by_their_owner() {
+    let Some(all) = Replicas::new().await else { return };
+    stop(all.start("a"));
+    let upgrade = |user: &str| {
+        let output = log_as(&all, user, &["upgrade"]);
+        (output.status.code(), shown(&output))
+    };
+    let (code, said) = upgrade("owner");
+    assert_eq!((code, said.contains("are of version 2 already")), (Some(0), true), "{said}");
+    // As the program before this one left them.
+    let older = "DROP FUNCTION salinan.ask, salinan.is_served, salinan.take_reads, salinan.set_aside; \
+                 DROP TABLE salinan.read; DELETE FROM salinan.step WHERE version = 2";
+    all.server.sql("ledger", older);
+    let serve = || all.site.run(&["serve", "--config", "a.toml"]);
+    let refused = shown(&serve());
+    assert!(refused.contains("log upgrade"), "{refused}");
+    // The service may not change tables.
+    let (code, said) = upgrade("salinan");
+    assert_eq!((code, said.contains("the tables were left as they are")), (Some(2), true), "{said}");
+    let (code, said) = upgrade("owner");
+    let is_said = said.contains("were of version 1 and are of version 2 now");
+    assert_eq!((code, is_said), (Some(0), true), "{said}");
+    stop(all.start("a"));
+    let verified = log_as(&all, "salinan", &["verify"]);
+    assert!(verified.status.success(), "{}", shown(&verified));
+    all.server.sql("ledger", "INSERT INTO salinan.step (version) VALUES (3)");
+    let (code, said) = upgrade("owner");
+    assert_eq!((code, said.contains("use the newer program")), (Some(2), true), "{said}");
+    assert_eq!(serve().status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_looks_at_a_server() {
     let Some(all) = Replicas::new().await else { return };
     let a = all.start("a");
