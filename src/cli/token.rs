@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SystemRandom;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use super::print::{Answer, Failure, Outcome};
-use crate::domain::{Clock, Level, Party, Random, ReleaseId, Role, SystemClock, Wilayah};
-use crate::identity::{Algorithm, Claims, IssuerOptions, KeySet, SigningKey, Verifier};
+use crate::domain::{Clock, Digest, Level, Party, Random, ReleaseId, Role, SystemClock, Wilayah};
+use crate::identity::{Algorithm, Binding, Claims, IssuerOptions, KeySet, SigningKey, Verifier};
 
 const KEY_FILE: &str = "token-key.pem";
 const JWKS_FILE: &str = "jwks.json";
@@ -83,6 +85,9 @@ struct IssueArgs {
     /// Number of the mandate letter
     #[arg(long)]
     mandate: Option<String>,
+    /// Bind the token to this certificate, in PEM: only a connection that shows it may use the token (RFC 8705)
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     /// Seconds from now until the token expires
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     ttl: u64,
@@ -222,10 +227,19 @@ fn issue(args: &IssueArgs, clock: &dyn Clock) -> Result<String, Failure> {
         level: args.level,
         wilayah: args.wilayah.clone(),
         mandate: args.mandate.clone(),
+        cnf: args.certificate.as_deref().map(binding).transpose()?,
     };
     let token = key.sign(&claims).map_err(|source| Failure::caused("could not sign the token", source))?;
     check(&key, &claims, &token)?;
     Ok(token)
+}
+
+fn binding(path: &Path) -> Result<Binding, Failure> {
+    let certificate = CertificateDer::from_pem_file(path).map_err(|source| {
+        Failure::caused(format!("could not read a certificate from {}", path.display()), source)
+            .help("the file is PEM: `-----BEGIN CERTIFICATE-----`, the bearer's own first")
+    })?;
+    Ok(Binding(Digest::of(&certificate)))
 }
 
 /// Verifies at the first moment at which the token should be accepted.
@@ -235,7 +249,8 @@ fn check(key: &SigningKey, claims: &Claims, token: &str) -> Result<(), Failure> 
         .map_err(|source| Failure::caused("the key could not be verified with", source))?;
     let verifier = Verifier::of_one(IssuerOptions::new(&claims.iss, &claims.aud, keys));
     let from_s = claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat));
-    verifier.verify_token(token, from_s).map(drop).map_err(|source| {
+    let certificate = claims.cnf.as_ref().map(|binding| &binding.0);
+    verifier.verify_token(token, certificate, from_s).map(drop).map_err(|source| {
         Failure::caused("the verifier would refuse this token", source).help(
             "role partai needs --party, --mandate and --wilayah; every area is of the --level; \
              --ttl is 1 to 86400; no name holds 16 digits",
@@ -313,7 +328,7 @@ mod tests {
         let verifier = Verifier::of_one(IssuerOptions::new("https://kpu.example", "salinan", keys));
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        let requester = verifier.verify(&headers, NOW_S, &mut None).unwrap();
+        let requester = verifier.verify(&headers, None, NOW_S, &mut None).unwrap();
         assert_eq!(requester.party.unwrap().to_string(), "pemilu-2024/7");
         assert_eq!(requester.expires_at_s, NOW_S + 3_600);
 

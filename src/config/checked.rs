@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::Uri;
 use rustls::ServerConfig;
+use rustls_pki_types::CertificateDer;
 use toml::de::DeTable;
 
 use super::file::{self, TOP, need_path, number, wait};
@@ -26,7 +27,7 @@ use crate::policy::{Policy, PolicySet};
 use crate::redact;
 use crate::register;
 use crate::release::{MasterKey, Public};
-use crate::server::{ServerOptions, server_config};
+use crate::server::{ClientCertificates, ServerOptions, server_config};
 use crate::store::Place;
 use crate::telemetry::{TraceFormat, TraceLevel, TraceOptions};
 use crate::upstream::UpstreamOptions;
@@ -170,17 +171,55 @@ fn server(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>) -> Option
         drain_timeout: wait(keys, "drain_timeout_ms", problems),
     };
     let stall_timeout = wait(keys, "stall_timeout_ms", problems);
-    let tls = match server_config(chain?, key?) {
+    let clients = client_certificates(keys, folder, problems);
+    let tls = match server_config(chain?, key?, clients?) {
         Ok(tls) => tls,
         Err(error) => {
             problems.push(
-                Problem::at(keys.span(), format!("{error}{}", causes(&error)))
-                    .help("`key` must be the private key of the first certificate in `certificate`"),
+                Problem::at(keys.span(), format!("{error}{}", causes(&error))).help(
+                    "`key` must be the private key of the first certificate in `certificate`, and `client_ca` certificates of authorities",
+                ),
             );
             return None;
         }
     };
     Some((listen?, tls, options, stall_timeout))
+}
+
+/// Whether clients are asked for certificates; `client_ca` vouches for them, and no other.
+fn client_certificates(
+    keys: &Keys<'_>,
+    folder: &Path,
+    problems: &mut Problems<'_>,
+) -> Option<ClientCertificates> {
+    type Asked = Option<fn(Vec<CertificateDer<'static>>) -> ClientCertificates>;
+    let words: [(_, Asked); 3] = [
+        ("off", None),
+        ("optional", Some(ClientCertificates::Optional)),
+        ("required", Some(ClientCertificates::Required)),
+    ];
+    let asked = match keys.text("client_certificates", problems) {
+        Some(text) => word("client_certificates", &text, &words, problems)?,
+        None => None,
+    };
+    match (asked, keys.get("client_ca")) {
+        (Some(asked), Some(_)) => {
+            load_file(keys, "client_ca", folder, problems, pem::certificates).map(asked)
+        }
+        (None, None) => Some(ClientCertificates::Off),
+        (Some(_), None) => {
+            let message = "certificates of clients are asked for, and nobody vouches for them";
+            problems.push(Problem::at(keys.span(), message).help("name the authority in `client_ca`"));
+            None
+        }
+        (None, Some(ca)) => {
+            let message = "`client_ca` is named, and certificates of clients are not asked for";
+            problems.push(Problem::at(ca.span(), message).help(
+                "add `client_certificates = \"optional\"` or `\"required\"`, or leave `client_ca` out",
+            ));
+            None
+        }
+    }
 }
 
 fn policy(

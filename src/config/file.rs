@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::document::{At, Key, Keys, Problem, Problems};
 
 /// Every table with its keys. What stands beside a key that may be left out is its default; beside one that must
-/// be there, and beside `ca`, `policy`, `revoked`, `store` and what goes with it, it is an example.
+/// be there, and beside `ca`, `client_ca`, `policy`, `revoked`, `store` and what goes with it, it is an example.
 pub const KEYS: &[(&str, &[Key])] = &[
     ("server", SERVER),
     ("identity", IDENTITY),
@@ -35,6 +35,8 @@ pub(super) const SERVER: &[Key] = &[
     Key { name: "listen", example: "\"0.0.0.0:8443\"" },
     Key { name: "certificate", example: "\"certs/server.pem\"" },
     Key { name: "key", example: "\"certs/server-key.pem\"" },
+    Key { name: "client_certificates", example: "\"off\"" },
+    Key { name: "client_ca", example: "\"certs/clients-ca.pem\"" },
     Key { name: "connections_max", example: "1024" },
     Key { name: "handshake_timeout_ms", example: "5000" },
     Key { name: "head_timeout_ms", example: "10000" },
@@ -61,6 +63,7 @@ pub(super) const ISSUER: &[Key] = &[
     Key { name: "audience", example: "\"https://salinan.kpu.example\"" },
     Key { name: "algorithms", example: "[\"ES256\", \"EdDSA\", \"RS256\"]" },
     Key { name: "lifetime_max_s", example: "86400" },
+    Key { name: "bound", example: "\"optional\"" },
     Key { name: "jwks", example: "\"certs/jwks.json\"" },
     Key { name: "ca", example: "\"certs/sso-ca.pem\"" },
 ];

@@ -71,6 +71,11 @@ fn issuer(
     let issuer = keys.need_text("issuer", problems);
     let audience = keys.need_text("audience", problems);
     let algorithms = algorithms(keys, problems);
+    let words = [("optional", false), ("required", true)];
+    let bound = match keys.text("bound", problems) {
+        Some(text) => word("bound", &text, &words, problems),
+        None => Some(false),
+    };
     let lifetime_max_s = number(keys, "lifetime_max_s", 60..=2_592_000, problems);
     let roots = match keys.get("ca") {
         Some(_) => load_file(keys, "ca", folder, problems, pem::certificates),
@@ -95,6 +100,7 @@ fn issuer(
         audience: audience?.value.to_owned(),
         algorithms: algorithms?,
         lifetime_max_s,
+        bound: bound?,
         place,
         keys: set,
     };

@@ -139,6 +139,7 @@ impl Site {
                 level,
                 wilayah: wilayah.map(known::<Wilayah>).into_iter().collect(),
                 mandate: is_party.then(|| "SM-07/DEMO/2026".to_owned()),
+                cnf: None,
             };
             tokens.push(DemoToken { name, token: key.sign(&claims)? });
         }

@@ -9,13 +9,14 @@
 //!
 //! Times are whole seconds. `null` is not the same as absent. What goes into the ledger (subject, client,
 //! token, mandate, election) may not hold a run of 16 digits: a NIK used as a user name must not reach a
-//! record that can never be changed. Claims not named here are passed over, but for `cnf`: it binds a token to
-//! a key of its bearer (RFC 7800), and accepting it unchecked would undo the binding.
+//! record that can never be changed. Claims not named here are passed over, but for `cnf`, which binds the token to its
+//! bearer ([`Binding`]).
 
 use serde_json::{Map, Value};
 
 use crate::domain::{Level, Party, Role, Scope, Wilayah};
 
+use super::binding::Binding;
 use super::error::IdentityError;
 use super::requester::Requester;
 use super::verify::IssuerOptions;
@@ -64,8 +65,9 @@ pub(super) fn read(
     key_id: &str,
     now: Now,
 ) -> Result<(Requester, u64), IdentityError> {
-    if claims.contains_key("cnf") {
-        return Err(IdentityError::Bound);
+    let binding = Binding::read(claims)?;
+    if options.bound && binding.is_none() {
+        return Err(IdentityError::Unbound);
     }
     check_audience(claims, &options.audience)?;
     let (starts_at_s, expires_at_s) = check_times(claims, options.lifetime_max_s, now)?;
@@ -92,6 +94,7 @@ pub(super) fn read(
         party,
         mandate,
         expires_at_s,
+        binding,
     };
     Ok((requester, starts_at_s))
 }

@@ -48,8 +48,14 @@ pub enum IdentityError {
     ClaimShape { claim: &'static str },
     #[error("the claim `{claim}` holds a number as long as a personal number")]
     PersonalNumber { claim: &'static str },
-    #[error("the token is bound to a key or certificate of its bearer, which is not checked here")]
+    #[error("the token is bound to something else than one certificate of its bearer")]
     Bound,
+    #[error("the token is bound to a certificate, and the connection showed none")]
+    CertificateMissing,
+    #[error("the token is bound to another certificate than the connection's")]
+    OtherCertificate,
+    #[error("the token is bound to nothing, and its issuer's have to be")]
+    Unbound,
     #[error("the token is of another issuer")]
     Issuer,
     #[error("the token is for another audience")]
@@ -91,6 +97,9 @@ impl IdentityError {
             | Self::ClaimShape { .. }
             | Self::PersonalNumber { .. }
             | Self::Bound
+            | Self::CertificateMissing
+            | Self::OtherCertificate
+            | Self::Unbound
             | Self::Issuer
             | Self::Audience
             | Self::Future { .. }

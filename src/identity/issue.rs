@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::domain::{Digest, Level, Party, Role, Wilayah};
 
+use super::binding::Binding;
 use super::keys::{Algorithm, is_kid};
 
 #[derive(Debug, Error)]
@@ -59,6 +60,8 @@ pub struct Claims {
     pub wilayah: Vec<Wilayah>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mandate: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Binding>,
 }
 
 enum Pair {

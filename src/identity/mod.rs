@@ -10,6 +10,7 @@
 //! again beside the requests, revocations from a file. Absent on purpose: encrypted tokens, tokens in the query or in
 //! a cookie, asking an issuer about a single token.
 
+mod binding;
 mod cache;
 mod claims;
 mod error;
@@ -23,6 +24,7 @@ mod strict_json;
 mod vectors;
 mod verify;
 
+pub use binding::Binding;
 pub use error::IdentityError;
 pub use issue::{Claims, SignError, SigningKey};
 pub use kept::{Place, ReadError, Timing};

@@ -1,5 +1,6 @@
 //! The checked person who asks.
 
+use super::binding::Binding;
 use crate::domain::{Party, Role, Scope};
 
 /// What a verified token says of its bearer. Made only by this module's verifier.
@@ -19,4 +20,6 @@ pub struct Requester {
     /// Number of the surat mandat.
     pub mandate: Option<String>,
     pub expires_at_s: u64,
+    /// What the token is bound to.
+    pub binding: Option<Binding>,
 }

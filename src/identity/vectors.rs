@@ -97,7 +97,7 @@ fn published_tokens_are_no_access_tokens_and_those_of_other_algorithms_have_no_k
         ("RFC 8037 A.4, EdDSA", EDDSA, IdentityError::HeaderShape { member: "typ" }),
     ];
     for (name, token, expected) in cases {
-        assert_eq!(verifier.verify_token(token, 1_300_819_000), Err(expected), "{name}");
+        assert_eq!(verifier.verify_token(token, None, 1_300_819_000), Err(expected), "{name}");
     }
     let es512 = json!({ "kty": "EC", "crv": "P-521", "x": P521_X, "y": P521_Y, "alg": "ES512", "kid": "a" });
     assert_eq!(problem(&es512), KeyProblem::Algorithm);

@@ -46,6 +46,8 @@ pub struct IssuerOptions {
     pub algorithms: Vec<Algorithm>,
     /// Longest time from `iat` to `exp`.
     pub lifetime_max_s: u64,
+    /// Whether its tokens have to be bound to a certificate of their bearers.
+    pub bound: bool,
     /// Where its keys are read from, and what they were before that.
     pub place: Place,
     pub keys: Option<KeySet>,
@@ -59,6 +61,7 @@ impl IssuerOptions {
             audience: audience.into(),
             algorithms: Algorithm::ALL.to_vec(),
             lifetime_max_s: 86_400,
+            bound: false,
             place: Place::Given,
             keys: Some(keys),
         }
@@ -131,29 +134,44 @@ impl Verifier {
         tasks
     }
 
-    /// The requester that the request's one token speaks for. `known` gets it also where the token is good and its
+    /// The requester that the request's one token speaks for. `certificate` is the digest of the one that the connection
+    /// showed, if it showed one. `known` gets the requester also where the token is good and its
     /// bearer is refused all the same: the record says who it was.
     pub fn verify(
         &self,
         headers: &HeaderMap,
+        certificate: Option<&Digest>,
         now_unix_s: u64,
         known: &mut Option<Requester>,
     ) -> Result<Requester, IdentityError> {
         let requester = self.verify_signed(bearer_token(headers)?, now_unix_s)?;
         *known = Some(requester.clone());
-        self.admit(&requester, now_unix_s)?;
+        self.admit(&requester, certificate, now_unix_s)?;
         Ok(requester)
     }
 
     /// The same for a token without its header field.
-    pub fn verify_token(&self, token: &str, now_unix_s: u64) -> Result<Requester, IdentityError> {
+    pub fn verify_token(
+        &self,
+        token: &str,
+        certificate: Option<&Digest>,
+        now_unix_s: u64,
+    ) -> Result<Requester, IdentityError> {
         let requester = self.verify_signed(token, now_unix_s)?;
-        self.admit(&requester, now_unix_s)?;
+        self.admit(&requester, certificate, now_unix_s)?;
         Ok(requester)
     }
 
-    /// Whether neither the token was withdrawn nor the mandate is over.
-    fn admit(&self, requester: &Requester, now_unix_s: u64) -> Result<(), IdentityError> {
+    /// Whether the connection may use the token, and neither that was withdrawn nor the mandate is over.
+    fn admit(
+        &self,
+        requester: &Requester,
+        certificate: Option<&Digest>,
+        now_unix_s: u64,
+    ) -> Result<(), IdentityError> {
+        if let Some(binding) = &requester.binding {
+            binding.check(certificate)?;
+        }
         if let Some(revoked) = &self.revoked {
             let revoked = revoked.current().ok_or(IdentityError::RevocationsStale)?;
             if let Some(by) = revoked.of(requester) {

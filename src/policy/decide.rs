@@ -367,6 +367,7 @@ nama = "keep"
             scope: Scope { level, wilayah: areas.iter().map(|area| area.parse().unwrap()).collect() },
             mandate: None,
             expires_at_s: NOON_S + 60,
+            binding: None,
         }
     }
 

@@ -27,6 +27,6 @@ pub use error::ReleaseError;
 pub use headers::Named;
 pub use kinds::{Kind, REFUSALS};
 pub use open::MasterKey;
-pub use path::{Path, PathOptions};
+pub use path::{Path, PathOptions, Peer};
 pub use refusal::Refusal;
 pub use tiles::Public;

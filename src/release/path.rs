@@ -20,7 +20,7 @@ use super::refusal::Refusal;
 use super::tiles::Public;
 use super::{accept, deliver, receipt, refusal, tiles};
 use crate::admission::{Admission, AdmissionError};
-use crate::domain::{Clock, Method, Random};
+use crate::domain::{Clock, Digest, Method, Random};
 use crate::identity::{Requester, Verifier};
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::policy::PolicySet;
@@ -52,6 +52,14 @@ pub struct Path {
     pub(super) is_cut_off: Arc<AtomicBool>,
 }
 
+/// The other end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub address: IpAddr,
+    /// SHA-256 of the certificate that it showed and proved to hold the key of, if it showed one.
+    pub certificate: Option<Digest>,
+}
+
 impl Path {
     pub fn new(options: PathOptions) -> Self {
         Self { options, deliveries: TaskTracker::new(), is_cut_off: Arc::default() }
@@ -61,7 +69,7 @@ impl Path {
     pub async fn answer<B: Body>(
         &self,
         request: &Request<B>,
-        peer: IpAddr,
+        peer: &Peer,
         hangup: &Hangup,
     ) -> Response<ReplyBody> {
         let mut requester = None;
@@ -78,17 +86,18 @@ impl Path {
     async fn release<B: Body>(
         &self,
         request: &Request<B>,
-        peer: IpAddr,
+        peer: &Peer,
         hangup: &Hangup,
         known: &mut Option<Requester>,
     ) -> Result<Response<ReplyBody>, ReleaseError> {
         let PathOptions { identity, admission, policy, clock, .. } = &self.options;
-        admission.admit_address(peer)?;
+        admission.admit_address(peer.address)?;
         let public = self.options.public;
         if public.opens(request.uri().path()) {
             return tiles::answer(&self.options.ledger, public, None, &read_ask(request)?).await;
         }
-        let requester = identity.verify(request.headers(), clock.unix_seconds(), known)?;
+        let requester =
+            identity.verify(request.headers(), peer.certificate.as_ref(), clock.unix_seconds(), known)?;
         admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
         let ask = read_ask(request)?;
         if receipt::is_asked(&ask) {

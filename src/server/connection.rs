@@ -22,7 +22,8 @@ use tracing::debug;
 
 use super::ServerOptions;
 use super::activity::{Activity, Counted};
-use crate::release::{Hangup, Path, ReplyBody};
+use super::tls::client_certificate;
+use crate::release::{Hangup, Path, Peer, ReplyBody};
 
 /// Streams one HTTP/2 connection may have open at a time.
 const STREAMS_MAX: u32 = 64;
@@ -48,12 +49,13 @@ pub async fn serve(site: &Site, stream: TcpStream, peer: IpAddr, draining: watch
 
 async fn speak(site: &Site, stream: TlsStream<TcpStream>, peer: IpAddr, draining: watch::Receiver<bool>) {
     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let peer = Peer { address: peer, certificate: client_certificate(stream.get_ref().1) };
     let (activity, hangup) = (Activity::default(), Hangup::default());
     let service = service_fn(|request: Request<Incoming>| {
         let (path, hangup) = (Arc::clone(&site.path), hangup.clone());
         let under_way = activity.begin();
         async move {
-            let response: Response<ReplyBody> = path.answer(&request, peer, &hangup).await;
+            let response: Response<ReplyBody> = path.answer(&request, &peer, &hangup).await;
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, under_way)))
         }
     });

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use listener::Listener;
-pub use tls::server_config;
+pub use tls::{ClientCertificates, server_config};
 
 /// Limits of the listener, each reached as an ordinary event.
 #[derive(Debug, Clone)]
@@ -33,4 +33,6 @@ pub enum ServerError {
     Bind { address: std::net::SocketAddr, source: std::io::Error },
     #[error("certificate and key do not make a TLS server")]
     Tls(#[source] rustls::Error),
+    #[error("the certificates that vouch for clients cannot be used")]
+    Clients(#[from] rustls::server::VerifierBuilderError),
 }

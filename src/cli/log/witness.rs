@@ -14,7 +14,7 @@ use crate::cli::serve::{runtime, stop_signal};
 use crate::config;
 use crate::domain::SystemClock;
 use crate::ledger::{Signer, Verifier};
-use crate::server::server_config;
+use crate::server::{ClientCertificates, server_config};
 use crate::telemetry::{self, TraceOptions};
 use crate::witness::{Listening, Service};
 
@@ -87,7 +87,8 @@ fn holds_checkpoints(args: &Witness) -> bool {
 
 fn tls(chain: &std::path::Path, key: &std::path::Path) -> Result<Arc<rustls::ServerConfig>, Failure> {
     let (chain, key) = config::certificate(chain, key).map_err(Failure::new)?;
-    let config = server_config(chain, key).map_err(|error| Failure::caused("could not set up TLS", error))?;
+    let config = server_config(chain, key, ClientCertificates::Off)
+        .map_err(|error| Failure::caused("could not set up TLS", error))?;
     // It speaks HTTP/1.1 alone.
     let mut config = Arc::unwrap_or_clone(config);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -51,7 +51,7 @@ fn signed(header: &Value, claims: &Value) -> String {
 }
 
 fn verified(token: &str) -> Result<(), IdentityError> {
-    verifier().verify_token(token, NOW).map(drop)
+    verifier().verify_token(token, None, NOW).map(drop)
 }
 
 fn shape(claim: &'static str) -> Result<(), IdentityError> {
@@ -64,7 +64,7 @@ fn a_token_becomes_the_requester_it_speaks_for() {
     let bearer = format!("Bearer {}", signed(&good_header(), &good_claims()));
     headers.insert(AUTHORIZATION, HeaderValue::from_str(&bearer).unwrap());
     let mut known = None;
-    let requester = verifier().verify(&headers, NOW, &mut known).unwrap();
+    let requester = verifier().verify(&headers, None, NOW, &mut known).unwrap();
     assert_eq!(known.as_ref(), Some(&requester));
     assert_eq!(requester.subject, "saksi-7");
     assert_eq!(requester.client_id, "partai-7");
@@ -419,11 +419,11 @@ fn there_is_exactly_one_bearer_header() {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_str(&value).unwrap());
         }
-        assert_eq!(verifier().verify(&headers, NOW, &mut None).map(drop), expected, "{name}");
+        assert_eq!(verifier().verify(&headers, None, NOW, &mut None).map(drop), expected, "{name}");
     }
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
-    assert_eq!(verifier().verify(&headers, NOW, &mut None), Err(IdentityError::Scheme));
+    assert_eq!(verifier().verify(&headers, None, NOW, &mut None), Err(IdentityError::Scheme));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -84,13 +84,20 @@ pub struct Client {
     address: SocketAddr,
     roots: Arc<RootCertStore>,
     record: Record,
+    /// In PEM, with its key.
+    certificate: Option<(String, String)>,
 }
 
 impl Client {
     pub fn new(address: SocketAddr, ca_pem: &str, record: Record) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap()).unwrap();
-        Self { address, roots: Arc::new(roots), record }
+        Self { address, roots: Arc::new(roots), record, certificate: None }
+    }
+
+    /// The same client, which shows this certificate where one is asked for.
+    pub fn with_certificate(&self, chain: &str, key: &str) -> Self {
+        Self { certificate: Some((chain.to_owned(), key.to_owned())), ..self.clone() }
     }
 
     pub async fn connect(&self, protocol: &str) -> TlsStream<TcpStream> {
@@ -106,9 +113,16 @@ impl Client {
         versions: &[&'static SupportedProtocolVersion],
         protocol: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut config = ClientConfig::builder_with_protocol_versions(versions)
-            .with_root_certificates(Arc::clone(&self.roots))
-            .with_no_client_auth();
+        let config = ClientConfig::builder_with_protocol_versions(versions)
+            .with_root_certificates(Arc::clone(&self.roots));
+        let mut config = match &self.certificate {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).map(Result::unwrap).collect();
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+                config.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         let stream = timeout(LIMIT, TcpStream::connect(self.address)).await??;
         let name = self.address.ip().into();

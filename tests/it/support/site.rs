@@ -114,6 +114,7 @@ impl Site {
             level: Level::Kabkota,
             wilayah: vec!["9901".parse().unwrap()],
             mandate: Some("SM-07/2026".to_owned()),
+            cnf: None,
         }
     }
 

@@ -13,7 +13,7 @@ fn set(keys: &[&SigningKey]) -> KeySet {
 }
 
 fn said(verifier: &Verifier, token: &str, now: u64) -> Result<(), IdentityError> {
-    verifier.verify_token(token, now).map(drop)
+    verifier.verify_token(token, None, now).map(drop)
 }
 
 #[test]
@@ -89,12 +89,12 @@ fn however_many_tokens_come_so_many_are_kept_and_no_more() {
         key.sign_parts(header.as_bytes(), claims.to_string().as_bytes()).unwrap()
     };
     for number in 0..9_000 {
-        let requester = verifier.verify_token(&token(number), NOW).unwrap();
+        let requester = verifier.verify_token(&token(number), None, NOW).unwrap();
         assert_eq!(requester.token_id, format!("t-{number}"));
         assert!(verifier.cache.len() <= 8_192, "{}", verifier.cache.len());
     }
     for number in [0, 4_500, 8_999] {
-        assert_eq!(verifier.verify_token(&token(number), NOW).unwrap().token_id, format!("t-{number}"));
+        assert_eq!(verifier.verify_token(&token(number), None, NOW).unwrap().token_id, format!("t-{number}"));
     }
 }
 
@@ -150,7 +150,7 @@ async fn neither_a_key_that_is_gone_nor_a_revoked_name_is_remembered() {
     let revoked = Some(RevokedFile { path: list.clone(), first });
     let verifier = Verifier::new(vec![issuer], revoked, Timing::default());
     let token = signed(&good_header(), &good_claims());
-    let watch = verifier.watch(&verifier.verify_token(&token, NOW).unwrap());
+    let watch = verifier.watch(&verifier.verify_token(&token, None, NOW).unwrap());
     assert_eq!((watch.ended(NOW), watch.ended(NOW + 3_605)), (None, Some(TokenEnd::Expired)));
 
     write_keys(&keys, &[&KEYS[1]]);
@@ -216,10 +216,10 @@ fn a_bad_token_costs_little() {
         ("known from before", sign(0, "es")),
     ];
     for (name, token) in cases {
-        let _ = verifier.verify_token(&token, NOW);
+        let _ = verifier.verify_token(&token, None, NOW);
         let before = cpu();
         for _ in 0..TIMES {
-            assert_eq!(verifier.verify_token(&token, NOW).is_ok(), name == "known from before");
+            assert_eq!(verifier.verify_token(&token, None, NOW).is_ok(), name == "known from before");
         }
         let each = cpu().saturating_sub(before) / TIMES;
         // Without optimisation, and beside other tests, everything takes longer.
