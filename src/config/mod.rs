@@ -7,6 +7,7 @@ mod checked;
 mod file;
 mod identity;
 mod pem;
+mod server;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -56,7 +56,7 @@ mod tests {
 
     use super::*;
 
-    fn read(cnf: Value) -> Result<Option<Binding>, IdentityError> {
+    fn read(cnf: &Value) -> Result<Option<Binding>, IdentityError> {
         let claims = json!({ CLAIM: cnf });
         Binding::read(claims.as_object().unwrap())
     }
@@ -65,7 +65,7 @@ mod tests {
     fn a_token_is_bound_to_one_certificate_or_refused() {
         let own = Binding(Digest::of(b"a certificate"));
         assert_eq!(Binding::read(&Map::new()), Ok(None));
-        assert_eq!(read(json!(own)), Ok(Some(own)));
+        assert_eq!(read(&json!(own)), Ok(Some(own)));
         let thumbprint = URL_SAFE_NO_PAD.encode(own.0.0);
         for cnf in [
             json!({}),
@@ -81,7 +81,7 @@ mod tests {
             json!({ CERTIFICATE: thumbprint, "jkt": thumbprint }),
             json!({ "jwk": { "kty": "OKP" } }),
         ] {
-            assert_eq!(read(cnf.clone()), Err(IdentityError::Bound), "{cnf}");
+            assert_eq!(read(&cnf), Err(IdentityError::Bound), "{cnf}");
         }
         assert_eq!(own.check(Some(&own.0)), Ok(()));
         assert_eq!(own.check(None), Err(IdentityError::CertificateMissing));
