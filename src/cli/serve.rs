@@ -157,12 +157,12 @@ impl Running {
     pub(super) async fn until(self, stop: watch::Receiver<bool>) -> Outcome {
         let path = Arc::clone(&self.path);
         let feeding = self.feeder.map(|feeder| tokio::spawn(feeder.run(stop.clone())));
-        let keeping = self.identity.keep(&stop);
+        let mut keeping = self.identity.keep(&stop);
         self.listener.serve(self.path, self.tls, self.server, stop).await;
         if let Some(feeding) = feeding {
             let _ = feeding.await;
         }
-        keeping.join_all().await;
+        keeping.shutdown().await; // a reading that hangs holds up no closing
         path.settle().await;
         let ledger = path.ledger().clone();
         ledger.shut_down().await;
