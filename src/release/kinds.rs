@@ -31,6 +31,9 @@ kinds! {
     REQUEST_FORM "request_form" 400
         "The request's target must be a plain path."
         "Sasaran permintaan harus berupa path biasa."
+    HOST_MALFORMED "host_malformed" 400
+        "Send one `Host`: a name or an address, with at most a port."
+        "Kirimkan satu `Host`: nama atau alamat, paling banyak ditambah port."
     BODY_NOT_ALLOWED "body_not_allowed" 400
         "A request for a copy has no body."
         "Permintaan salinan tidak boleh berisi badan pesan."

@@ -161,6 +161,7 @@ fn kind_of_request(error: RequestError) -> &'static Kind {
     match error {
         RequestError::HttpVersion => &kinds::HTTP_VERSION,
         RequestError::AbsoluteForm => &kinds::REQUEST_FORM,
+        RequestError::Host => &kinds::HOST_MALFORMED,
         RequestError::BodyNotAllowed => &kinds::BODY_NOT_ALLOWED,
         RequestError::Ask(ask) => match ask {
             AskError::Method => &kinds::METHOD_NOT_ALLOWED,

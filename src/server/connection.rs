@@ -7,7 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, Version};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -55,7 +57,11 @@ async fn speak(site: &Site, stream: TlsStream<TcpStream>, peer: IpAddr, draining
         let (path, hangup) = (Arc::clone(&site.path), hangup.clone());
         let under_way = activity.begin();
         async move {
-            let response: Response<ReplyBody> = path.answer(&request, &peer, &hangup).await;
+            let mut response: Response<ReplyBody> = path.answer(&request, &peer, &hangup).await;
+            // Where a body ends is what a smuggled request lies about, so nothing behind one is read.
+            if request.version() <= Version::HTTP_11 && !request.body().is_end_stream() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response.map(|body| Counted::new(body, under_way)))
         }
     });

@@ -24,6 +24,7 @@ mod receipts;
 mod replicas;
 mod requests;
 mod sizes;
+mod smuggling;
 mod source;
 mod support;
 mod tiles;
