@@ -1,111 +1,143 @@
-//! How much, how fast: a rate for each address before the token is looked at, and one for each party after.
-//!
-//! Keys are folded into a fixed number of buckets, so that a flood of addresses can fill the limiter but not
-//! make it grow. Two keys in one bucket share its rate; which ones do changes with every start.
+//! How much, how fast: a rate for each address before the token is looked at; after it, one for each requester and one
+//! for each party, and so many copies of a party at one time. Connections of an address are counted alike.
 
-use std::hash::{BuildHasher, RandomState};
+mod places;
+mod rate;
+
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use thiserror::Error;
+
+pub use places::{Place, Places};
+use rate::Limiter;
+pub use rate::{Early, Rate};
 
 use crate::domain::Party;
 
-/// Buckets of one limiter: 65,536 of them hold about 4 MiB when all are full.
-const BUCKETS: u64 = 1 << 16;
-
-/// A steady rate and how far above it a short burst may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    pub per_second: NonZeroU32,
-    pub burst: NonZeroU32,
-}
+/// When a copy under way may have ended, nobody knows.
+const COPY_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionOptions {
     pub address: Rate,
+    pub requester: Rate,
     pub party: Rate,
+    /// Copies under way of one party at one time.
+    pub party_copies_max: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AdmissionError {
     #[error("too many requests from one address")]
-    Address { retry_after: Duration },
+    Address(Early),
+    #[error("too many requests of one requester")]
+    Requester(Early),
     #[error("too many requests for one party")]
-    Party { retry_after: Duration },
+    Party(Early),
+    #[error("{max} copies for one party are under way")]
+    Copies { max: usize },
 }
 
 impl AdmissionError {
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::Address { retry_after } | Self::Party { retry_after } => *retry_after,
+            Self::Address(early) | Self::Requester(early) | Self::Party(early) => early.wait,
+            Self::Copies { .. } => COPY_WAIT,
         }
     }
 }
 
-/// The two limiters.
+/// Whose requests and copies are counted together: a party's, or, for those of no party, a client's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Holder {
+    Party(Party),
+    /// A client means something with its issuer alone.
+    Client {
+        issuer: String,
+        client_id: String,
+    },
+}
+
+impl Holder {
+    pub fn new(party: Option<&Party>, issuer: &str, client_id: &str) -> Self {
+        match party {
+            Some(party) => Self::Party(party.clone()),
+            None => Self::Client { issuer: issuer.to_owned(), client_id: client_id.to_owned() },
+        }
+    }
+}
+
+/// The limiters of requests, and the count of copies.
 pub struct Admission {
     address: Limiter,
+    requester: Limiter,
     party: Limiter,
+    copies: Places<Holder>,
+    copies_max: usize,
 }
 
 impl Admission {
     pub fn new(options: &AdmissionOptions) -> Self {
-        Self { address: Limiter::new(options.address), party: Limiter::new(options.party) }
-    }
-
-    /// Counts one request from this address; an IPv6 address counts as its /64.
-    pub fn admit_address(&self, address: IpAddr) -> Result<(), AdmissionError> {
-        let counted = match address.to_canonical() {
-            IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
-        };
-        self.address.check(&counted).map_err(|retry_after| AdmissionError::Address { retry_after })
-    }
-
-    /// Counts one request for this party, or, for those of no party, for this client.
-    pub fn admit_party(&self, party: Option<&Party>, client_id: &str) -> Result<(), AdmissionError> {
-        let checked = match party {
-            Some(party) => self.party.check(party),
-            None => self.party.check(client_id),
-        };
-        checked.map_err(|retry_after| AdmissionError::Party { retry_after })
-    }
-}
-
-struct Limiter {
-    buckets: DefaultKeyedRateLimiter<u64>,
-    clock: DefaultClock,
-    hasher: RandomState,
-}
-
-impl Limiter {
-    fn new(rate: Rate) -> Self {
-        let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
         Self {
-            buckets: RateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
-            hasher: RandomState::new(),
+            address: Limiter::new(options.address),
+            requester: Limiter::new(options.requester),
+            party: Limiter::new(options.party),
+            copies: Places::new(options.party_copies_max),
+            copies_max: options.party_copies_max,
         }
     }
 
-    fn check<K: std::hash::Hash + ?Sized>(&self, key: &K) -> Result<(), Duration> {
-        let bucket = self.hasher.hash_one(key) % BUCKETS;
-        self.buckets.check_key(&bucket).map_err(|early| early.wait_time_from(self.clock.now()))
+    /// Counts one request from this address.
+    pub fn admit_address(&self, address: IpAddr) -> Result<(), AdmissionError> {
+        self.address.check(&counted(address)).map_err(AdmissionError::Address)
+    }
+
+    /// Counts one request of this requester, whatever token it bears.
+    pub fn admit_requester(
+        &self,
+        issuer: &str,
+        client_id: &str,
+        subject: &str,
+    ) -> Result<(), AdmissionError> {
+        self.requester.check(&(issuer, client_id, subject)).map_err(AdmissionError::Requester)
+    }
+
+    /// Counts one request for this party or client.
+    pub fn admit_party(&self, holder: &Holder) -> Result<(), AdmissionError> {
+        self.party.check(holder).map_err(AdmissionError::Party)
+    }
+
+    /// A copy for this party or client is under way until the returned value is dropped.
+    pub fn begin_copy(&self, holder: &Holder) -> Result<Place<Holder>, AdmissionError> {
+        self.copies.take(holder.clone()).ok_or(AdmissionError::Copies { max: self.copies_max })
+    }
+}
+
+/// The address as it is counted: of IPv6 the network of 64 bits, which is what one subscriber has, and IPv4 written as
+/// IPv6 as what it is.
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn admission(burst: u32) -> Admission {
         let one = NonZeroU32::MIN;
         let rate = Rate { per_second: one, burst: NonZeroU32::new(burst).unwrap() };
-        Admission::new(&AdmissionOptions { address: rate, party: rate })
+        Admission::new(&AdmissionOptions { address: rate, requester: rate, party: rate, party_copies_max: 1 })
+    }
+
+    fn party(number: u16) -> Holder {
+        let party = Party { election: "pemilu-2024".to_owned(), number };
+        Holder::new(Some(&party), "issuer", "client")
     }
 
     #[test]
@@ -131,18 +163,35 @@ mod tests {
     #[test]
     fn a_party_has_one_rate_for_all_its_clients() {
         let admission = admission(1);
-        let party = Party { election: "pemilu-2024".to_owned(), number: 1 };
-        assert!(admission.admit_party(Some(&party), "a").is_ok());
-        assert!(admission.admit_party(Some(&party), "b").is_err());
-        assert!(admission.admit_party(None, "c").is_ok());
+        assert!(admission.admit_party(&party(1)).is_ok());
+        assert!(admission.admit_party(&party(1)).is_err());
+        for issuer in ["a", "b"] {
+            let client = Holder::new(None, issuer, "c");
+            assert!(admission.admit_party(&client).is_ok());
+            assert!(admission.admit_party(&client).is_err());
+        }
     }
 
     #[test]
-    fn a_flood_of_addresses_does_not_grow_the_limiter_past_its_buckets() {
+    fn a_requester_is_a_subject_of_one_client_of_one_issuer() {
         let admission = admission(1);
-        for n in 0..200_000_u32 {
-            let _ = admission.admit_address(IpAddr::V4(n.into()));
+        for (issuer, client_id, subject) in
+            [("a", "b", "c"), ("a", "b", "d"), ("a", "e", "c"), ("f", "b", "c")]
+        {
+            assert!(admission.admit_requester(issuer, client_id, subject).is_ok());
+            assert!(admission.admit_requester(issuer, client_id, subject).is_err());
         }
-        assert!(admission.address.buckets.len() <= usize::try_from(BUCKETS).unwrap());
+    }
+
+    #[test]
+    fn a_party_has_its_copies_under_way_and_another_its_own() {
+        let admission = admission(1);
+        let copy = admission.begin_copy(&party(1)).unwrap();
+        let refused = admission.begin_copy(&party(1)).unwrap_err();
+        assert_eq!(refused, AdmissionError::Copies { max: 1 });
+        assert!(refused.retry_after() > Duration::ZERO);
+        assert!(admission.begin_copy(&party(2)).is_ok());
+        drop(copy);
+        assert!(admission.begin_copy(&party(1)).is_ok());
     }
 }

@@ -285,7 +285,9 @@ fn admission(keys: &Keys<'_>, problems: &mut Problems<'_>) -> AdmissionOptions {
     };
     AdmissionOptions {
         address: rate("address_per_second", "address_burst"),
+        requester: rate("requester_per_second", "requester_burst"),
         party: rate("party_per_second", "party_burst"),
+        party_copies_max: count(keys, "party_copies_max", problems),
     }
 }
 

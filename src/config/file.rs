@@ -38,6 +38,7 @@ pub(super) const SERVER: &[Key] = &[
     Key { name: "client_certificates", example: "\"off\"" },
     Key { name: "client_ca", example: "\"certs/clients-ca.pem\"" },
     Key { name: "connections_max", example: "1024" },
+    Key { name: "address_connections_max", example: "64" },
     Key { name: "handshake_timeout_ms", example: "5000" },
     Key { name: "head_timeout_ms", example: "10000" },
     Key { name: "idle_timeout_ms", example: "60000" },
@@ -107,8 +108,11 @@ pub(super) const WITNESS: &[Key] = &[
 pub(super) const ADMISSION: &[Key] = &[
     Key { name: "address_per_second", example: "20" },
     Key { name: "address_burst", example: "100" },
+    Key { name: "requester_per_second", example: "5" },
+    Key { name: "requester_burst", example: "25" },
     Key { name: "party_per_second", example: "10" },
     Key { name: "party_burst", example: "50" },
+    Key { name: "party_copies_max", example: "16" },
 ];
 
 pub(super) const TRACE: &[Key] =

@@ -31,6 +31,7 @@ pub(super) fn server(keys: &Keys<'_>, folder: &Path, problems: &mut Problems<'_>
     let key = load_file(keys, "key", folder, problems, pem::private_key);
     let options = ServerOptions {
         connections_max: count(keys, "connections_max", problems),
+        address_connections_max: count(keys, "address_connections_max", problems),
         handshake_timeout: wait(keys, "handshake_timeout_ms", problems),
         head_timeout: wait(keys, "head_timeout_ms", problems),
         idle_timeout: wait(keys, "idle_timeout_ms", problems),

@@ -98,12 +98,12 @@ impl Site {
         let policies = toml::Value::from(policies.to_string_lossy().as_ref());
         let text = format!(
             "# Written anew by each `salinan demo`.\n\
-             [server]\nlisten = \"{listen}\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n\n\
+             [server]\nlisten = \"{listen}\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\naddress_connections_max = 1024\n\n\
              [[identity.issuer]]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\njwks = \"jwks.json\"\n\n\
              [policy]\npaths = [{policies}]\n\n\
              [source]\nurl = \"http://{source}\"\n\n\
              [ledger]\norigin = \"{ORIGIN}\"\ndirectory = \"ledger\"\nkey = \"ledger/ledger-key.pem\"\nmaster_key = \"master.key\"\n\n\
-             [admission]\naddress_per_second = 1000\naddress_burst = 5000\nparty_per_second = 1000\nparty_burst = 5000\n",
+             [admission]\naddress_per_second = 1000\naddress_burst = 5000\nrequester_per_second = 1000\nrequester_burst = 5000\nparty_per_second = 1000\nparty_burst = 5000\nparty_copies_max = 1000\n",
         );
         write(&path, text.as_bytes(), PUBLIC)?;
         Ok(path)

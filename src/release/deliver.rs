@@ -22,7 +22,7 @@ use super::body::{Hangup, Piece, ReplyBody};
 use super::ending::Ending;
 use super::error::SourceError;
 use super::fetch::Copy;
-use super::headers::{Named, Trailers, put_policy, put_quota, put_rows_left};
+use super::headers::{Limit, Named, Trailers, put_policy};
 use super::path::Path;
 use super::refusal::chain;
 use crate::domain::{Clock, ContentCoding, Format, TokenEnd};
@@ -104,8 +104,10 @@ impl Copy {
         if let Some(quota) = self.release.open.quota() {
             let window = Duration::from_millis(quota.until_ms.saturating_sub(quota.from_ms));
             let ends = Duration::from_millis(quota.until_ms.saturating_sub(path.options.clock.unix_ms()));
-            put_quota(response.headers_mut(), quota.rows, window);
-            put_rows_left(response.headers_mut(), quota.rows.saturating_sub(quota.taken), ends);
+            let limit = Limit::rows(quota.rows, window);
+            limit.put_policy(response.headers_mut());
+            let left = quota.rows.saturating_sub(quota.taken);
+            limit.put_left(response.headers_mut(), left, ends.as_secs());
         }
         if let Some(trailers) = &trailers {
             trailers.announce(response.headers_mut());
@@ -148,7 +150,7 @@ pub(super) fn head_alone(
     if let Some(quota) = grant.quota() {
         let (from_ms, until_ms) = quota.period.around(clock.unix_ms());
         let window = Duration::from_millis(until_ms.saturating_sub(from_ms));
-        put_quota(response.headers_mut(), quota.rows, window);
+        Limit::rows(quota.rows, window).put_policy(response.headers_mut());
     }
     response
 }
@@ -246,6 +248,8 @@ impl Delivery {
             completion;
         let elapsed_ms = self.clock.unix_ms().saturating_sub(opened_ms);
         let closed = open.close(completion).await;
+        // Before the end is sent: who asks for the next copy when it has this one whole, finds a place.
+        drop(self.copy.release.place);
         // What waits in the channel may take a while each; who took nothing for that long already has had it.
         let patience = match &ended {
             Err(Broken::Stalled { .. }) => Duration::ZERO,

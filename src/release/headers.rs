@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Version};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::admission::Rate;
 use crate::domain::ask::RECEIPTS;
 use crate::domain::digest::Hasher;
 use crate::domain::{Digest, ReleaseId};
@@ -42,17 +43,49 @@ pub(super) fn put_policy(headers: &mut HeaderMap, digest: Digest) {
     put(headers, POLICY_DIGEST, &format!("sha-256={digest}"));
 }
 
-/// The quota of rows, before anything is taken (draft-ietf-httpapi-ratelimit-headers). What the draft counts are requests
-/// unless `qu` says something else.
-pub(super) fn put_quota(headers: &mut HeaderMap, rows: u64, window: Duration) {
-    let window = window.as_secs();
-    put(headers, RATELIMIT_POLICY, &format!("\"rows\";q={rows};qu=\"rows\";w={window}"));
+/// A limit as the fields of draft-ietf-httpapi-ratelimit-headers name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    name: &'static str,
+    quota: u64,
+    /// What is counted; requests, where it is left out.
+    unit: Option<&'static str>,
+    window: Option<Duration>,
 }
 
-/// How many rows were left before this copy, and when the period ends.
-pub(super) fn put_rows_left(headers: &mut HeaderMap, left: u64, ends: Duration) {
-    let ends = ends.as_secs();
-    put(headers, RATELIMIT, &format!("\"rows\";r={left};t={ends}"));
+impl Limit {
+    /// A quota of rows.
+    pub fn rows(rows: u64, window: Duration) -> Self {
+        Self { name: "rows", quota: rows, unit: Some("rows"), window: Some(window) }
+    }
+
+    /// A rate of requests, of whom the name says.
+    pub fn rate(name: &'static str, rate: Rate) -> Self {
+        Self { name, quota: rate.burst.get().into(), unit: None, window: Some(rate.window()) }
+    }
+
+    /// Copies under way at one time.
+    pub fn copies(max: usize) -> Self {
+        Self { name: "copies", quota: max as u64, unit: Some("concurrent-requests"), window: None }
+    }
+
+    /// What there is in all.
+    pub fn put_policy(&self, headers: &mut HeaderMap) {
+        let Self { name, quota, unit, window } = self;
+        let mut text = format!("\"{name}\";q={quota}");
+        if let Some(unit) = unit {
+            text.push_str(&format!(";qu=\"{unit}\""));
+        }
+        if let Some(window) = window {
+            text.push_str(&format!(";w={}", window.as_secs()));
+        }
+        put(headers, RATELIMIT_POLICY, &text);
+    }
+
+    /// What is left, and for how many seconds that is so.
+    pub fn put_left(&self, headers: &mut HeaderMap, left: u64, seconds: u64) {
+        put(headers, RATELIMIT, &format!("\"{}\";r={left};t={seconds}", self.name));
+    }
 }
 
 fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {

@@ -106,6 +106,9 @@ kinds! {
     QUOTA_EXCEEDED "quota_exceeded" 429
         "No rows are left of the quota of this period, or copies under way keep them back. Wait as long as `Retry-After` says."
         "Kuota baris untuk periode ini sudah habis atau sedang dicadangkan untuk salinan yang masih berjalan. Tunggu selama yang disebut `Retry-After`."
+    COPIES_EXCEEDED "copies_exceeded" 429
+        "As many copies for your party are under way as may be at one time. Let one end first."
+        "Jumlah salinan untuk partai Anda yang sedang dikirim sudah mencapai batas. Tunggu sampai salah satunya selesai."
     SOURCE_FAILED "source_failed" 502
         "The voter-data source gave an answer that cannot be released. The operator has the cause."
         "Sumber data pemilih memberikan jawaban yang tidak dapat diserahkan. Operator mengetahui penyebabnya."

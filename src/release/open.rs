@@ -6,6 +6,7 @@ use tracing::info;
 use super::error::ReleaseError;
 use super::headers::Named;
 use super::path::Path;
+use crate::admission::{Holder, Place};
 use crate::domain::{CopyKey, Digest, ReleaseId, RowQuota};
 use crate::ledger::{CEILING_STEP_BYTES, Intent, OpenRelease, Reserved};
 use crate::policy::Grant;
@@ -45,6 +46,8 @@ pub struct Release {
     pub(super) grant: Grant,
     pub(super) open: OpenRelease,
     pub(super) key: CopyKey,
+    /// Of the copies that its party may have under way.
+    pub(super) place: Place<Holder>,
 }
 
 impl Release {
@@ -61,7 +64,7 @@ fn asked(quota: &RowQuota, now_ms: u64) -> Reserved {
 }
 
 impl Path {
-    pub(super) async fn open(&self, grant: Grant) -> Result<Release, ReleaseError> {
+    pub(super) async fn open(&self, grant: Grant, place: Place<Holder>) -> Result<Release, ReleaseError> {
         let mut random = [0; 10];
         if !self.options.random.fill(&mut random) {
             return Err(ReleaseError::Random);
@@ -95,7 +98,7 @@ impl Path {
         let open = self.options.ledger.open_release(intent).await?;
         info!(%release, route, %wilayah, "release opened");
         let key = master.copy_key(&release);
-        Ok(Release { grant, open, key })
+        Ok(Release { grant, open, key, place })
     }
 }
 

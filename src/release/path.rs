@@ -19,7 +19,7 @@ use super::problem::Language;
 use super::refusal::Refusal;
 use super::tiles::Public;
 use super::{accept, deliver, receipt, refusal, tiles};
-use crate::admission::{Admission, AdmissionError};
+use crate::admission::{Admission, AdmissionError, Holder};
 use crate::domain::{Clock, Digest, Method, Random};
 use crate::identity::{Requester, Verifier};
 use crate::ledger::{self, Ledger, LedgerError};
@@ -98,7 +98,10 @@ impl Path {
         }
         let requester =
             identity.verify(request.headers(), peer.certificate.as_ref(), clock.unix_seconds(), known)?;
-        admission.admit_party(requester.party.as_ref(), &requester.client_id)?;
+        let Requester { issuer, client_id, subject, party, .. } = &requester;
+        let holder = Holder::new(party.as_ref(), issuer, client_id);
+        admission.admit_requester(issuer, client_id, subject)?;
+        admission.admit_party(&holder)?;
         let ask = read_ask(request)?;
         if receipt::is_asked(&ask) {
             return receipt::answer(&self.options.ledger, &requester, &ask).await;
@@ -111,7 +114,8 @@ impl Path {
         if grant.ask().method() == Method::Head {
             return Ok(deliver::head_alone(&grant, coding, &**clock));
         }
-        let release = self.open(grant).await?; // durable before the source is asked
+        let place = admission.begin_copy(&holder)?;
+        let release = self.open(grant, place).await?; // durable before the source is asked
         let copy = release.fetch(&self.options.upstream, self.options.limits).await?;
         let trailers = Trailers::wanted(request, coding.is_some());
         Ok(copy.deliver(self, hangup, coding, trailers)) // closes itself when the body ends

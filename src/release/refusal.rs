@@ -14,9 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::ask::RequestError;
 use super::body::ReplyBody;
 use super::error::{ReleaseError, SourceError};
-use super::headers::{Named, put_quota, put_rows_left};
+use super::headers::{Limit, Named};
 use super::kinds::{self, Kind};
 use super::problem::{Language, document};
+use crate::admission::AdmissionError;
 use crate::domain::AskError;
 use crate::identity::IdentityError;
 use crate::ledger::LedgerError;
@@ -32,19 +33,18 @@ pub struct Refusal {
     pub kind: &'static Kind,
     pub release: Option<Named>,
     retry_after: Option<Duration>,
-    quota: Option<Exhausted>,
+    exhausted: Option<Exhausted>,
     allow: Option<String>,
     /// Set where the two sides may no longer agree on where the next request begins.
     close: bool,
 }
 
-/// A quota of which nothing is left.
+/// A limit of which nothing is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Exhausted {
-    rows: u64,
-    window: Duration,
-    /// Until the period ends.
-    left: Duration,
+    limit: Limit,
+    /// Seconds until there is something again.
+    left: u64,
 }
 
 impl Refusal {
@@ -52,13 +52,18 @@ impl Refusal {
     pub fn of(error: &ReleaseError) -> Self {
         let kind = kind_of(error);
         let mut refusal =
-            Self { kind, release: None, retry_after: None, quota: None, allow: None, close: false };
+            Self { kind, release: None, retry_after: None, exhausted: None, allow: None, close: false };
         match error {
-            ReleaseError::Admission(admission) => refusal.retry_after = Some(admission.retry_after()),
+            ReleaseError::Admission(admission) => {
+                let wait = admission.retry_after();
+                refusal.retry_after = Some(wait);
+                refusal.exhausted = Some(Exhausted { limit: limit_of(admission), left: whole_seconds(wait) });
+            }
             ReleaseError::Ledger(LedgerError::ElectionOver) => {}
             ReleaseError::Ledger(LedgerError::QuotaExceeded { rows, window, left, is_kept_back }) => {
                 refusal.retry_after = Some(if *is_kept_back { TRY_LATER.min(*left) } else { *left });
-                refusal.quota = Some(Exhausted { rows: *rows, window: *window, left: *left });
+                let limit = Limit::rows(*rows, *window);
+                refusal.exhausted = Some(Exhausted { limit, left: left.as_secs() });
             }
             ReleaseError::Ledger(_)
             | ReleaseError::Identity(IdentityError::KeysStale | IdentityError::RevocationsStale)
@@ -109,15 +114,14 @@ impl Refusal {
             "token_missing" => "Bearer".to_owned(),
             _ => "Bearer error=\"invalid_token\"".to_owned(),
         });
-        // Rounded up: a requester who waits this long is not refused again for the same second.
-        let wait = self.retry_after.map(|wait| (wait.as_secs() + 1).to_string());
+        let wait = self.retry_after.map(|wait| whole_seconds(wait).to_string());
         put(headers, WWW_AUTHENTICATE, challenge);
         put(headers, RETRY_AFTER, wait);
         put(headers, ALLOW, self.allow.clone());
         put(headers, CONNECTION, self.close.then(|| "close".to_owned()));
-        if let Some(Exhausted { rows, window, left }) = self.quota {
-            put_quota(headers, rows, window);
-            put_rows_left(headers, 0, left);
+        if let Some(Exhausted { limit, left }) = &self.exhausted {
+            limit.put_policy(headers);
+            limit.put_left(headers, 0, *left);
         }
         if let Some(named) = &self.release {
             named.put(headers);
@@ -132,8 +136,23 @@ fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<String>) {
     }
 }
 
+/// Rounded up: a requester who waits this long is not refused again for the same second.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
+}
+
+fn limit_of(error: &AdmissionError) -> Limit {
+    match error {
+        AdmissionError::Address(early) => Limit::rate("address", early.rate),
+        AdmissionError::Requester(early) => Limit::rate("requester", early.rate),
+        AdmissionError::Party(early) => Limit::rate("party", early.rate),
+        AdmissionError::Copies { max } => Limit::copies(*max),
+    }
+}
+
 fn kind_of(error: &ReleaseError) -> &'static Kind {
     match error {
+        ReleaseError::Admission(AdmissionError::Copies { .. }) => &kinds::COPIES_EXCEEDED,
         ReleaseError::Admission(_) => &kinds::TOO_MANY_REQUESTS,
         ReleaseError::Identity(IdentityError::Missing) => &kinds::TOKEN_MISSING,
         ReleaseError::Identity(IdentityError::Expired { .. }) => &kinds::TOKEN_EXPIRED,

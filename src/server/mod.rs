@@ -18,6 +18,8 @@ pub use tls::{ClientCertificates, server_config};
 pub struct ServerOptions {
     /// Connections open at one time; further ones wait in the kernel's queue.
     pub connections_max: usize,
+    /// Of one address; further ones are closed at once.
+    pub address_connections_max: usize,
     pub handshake_timeout: Duration,
     /// For the head of a request, from its first byte.
     pub head_timeout: Duration,

@@ -20,6 +20,7 @@ mod on_server;
 mod operate;
 mod policies;
 mod quota;
+mod rates;
 mod receipts;
 mod replicas;
 mod requests;

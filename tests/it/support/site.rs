@@ -75,7 +75,8 @@ impl Site {
 
     pub fn write_config(&self, setup: &Setup, source: SocketAddr) {
         let usual = "address_per_second = 100000\naddress_burst = 100000\n\
-                     party_per_second = 100000\nparty_burst = 100000";
+                     requester_per_second = 100000\nrequester_burst = 100000\n\
+                     party_per_second = 100000\nparty_burst = 100000\nparty_copies_max = 100000";
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\ncertificate = \"server.pem\"\nkey = \"server-key.pem\"\n{}\n\
              [identity]\npoll_ms = 50\n{}\n\
