@@ -6,8 +6,10 @@ mod demo;
 mod log;
 mod policy;
 mod print;
+mod problem;
 mod progress;
 mod receipt;
+mod register;
 mod serve;
 mod token;
 
@@ -33,6 +35,8 @@ enum Command {
     Demo(demo::Args),
     /// Check policy files
     Policy(policy::Args),
+    /// Check the register of what is owed to whom
+    Register(register::Args),
     /// Make signing keys and tokens for small installations and tests
     Token(token::Args),
     /// Create, verify and read the ledger
@@ -51,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Policy(args) => policy::run(&args),
+        Command::Register(args) => register::run(&args),
         Command::Token(args) => token::run(&args),
         Command::Log(args) => log::run(&args),
         Command::Receipt(args) => receipt::run(&args),

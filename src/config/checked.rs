@@ -270,7 +270,7 @@ fn in_force_register(
         let loaded = register::load(path);
         loaded.map(|register| (Some(register.digest()), register.mandates)).map_err(|found| Unfit {
             what: format!("{} cannot be used: {} problems", path.display(), found.len()),
-            help: "`salinan log due --register FILE` shows each of them",
+            help: "`salinan register check FILE` shows each of them",
         })
     })
 }

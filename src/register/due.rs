@@ -131,26 +131,23 @@ pub fn due<'r>(
         handed.take(&handover);
     }
     handed.join_parts(register);
-    let of_party = |party: &'r EntitledParty| {
-        let areas = register.areas.iter().filter(|(wilayah, _)| party.takes_part(wilayah));
-        areas.map(move |(wilayah, area)| (party, *wilayah, area))
-    };
-    let all = register.parties.iter().flat_map(of_party);
-    all.map(|(party, wilayah, area)| {
-        let best = handed.whole.get(&(party.number, wilayah)).copied();
-        let state = match (best, area.determined) {
-            (Some(Stage::Acknowledged(_)), _) => State::Acknowledged,
-            (Some(Stage::Complete(_)), _) => State::Fetched,
-            (_, None) => State::NotDetermined,
-            (Some(Stage::Opened), Some(_)) => State::Offered,
-            (None, Some(_)) => State::Owed,
-        };
-        let handed_over = best.and_then(Stage::day);
-        let left = |deadline: Date| deadline.since(at).map_or(0, |span| span.get_days());
-        let days_left = area.deadline.filter(|_| handed_over.is_none()).map(left);
-        Obligation { party, wilayah, area, state, handed_over, days_left }
-    })
-    .collect()
+    let copies = register.copies();
+    copies
+        .map(|(party, wilayah, area)| {
+            let best = handed.whole.get(&(party.number, wilayah)).copied();
+            let state = match (best, area.determined) {
+                (Some(Stage::Acknowledged(_)), _) => State::Acknowledged,
+                (Some(Stage::Complete(_)), _) => State::Fetched,
+                (_, None) => State::NotDetermined,
+                (Some(Stage::Opened), Some(_)) => State::Offered,
+                (None, Some(_)) => State::Owed,
+            };
+            let handed_over = best.and_then(Stage::day);
+            let left = |deadline: Date| deadline.since(at).map_or(0, |span| span.get_days());
+            let days_left = area.deadline.filter(|_| handed_over.is_none()).map(left);
+            Obligation { party, wilayah, area, state, handed_over, days_left }
+        })
+        .collect()
 }
 
 impl Stage {

@@ -42,6 +42,14 @@ pub struct Register {
 }
 
 impl Register {
+    /// Each copy that is or will be owed: one party's of one area, by party and area.
+    pub fn copies(&self) -> impl Iterator<Item = (&EntitledParty, Wilayah, &Area)> {
+        self.parties.iter().flat_map(move |party| {
+            let areas = self.areas.iter().filter(|(wilayah, _)| party.takes_part(wilayah));
+            areas.map(move |(wilayah, area)| (party, *wilayah, area))
+        })
+    }
+
     /// SHA-256 of what the register says, wherever it is written: `salinan-register-1`, then each part after its length
     /// as eight bytes, the highest first. A remark in the file changes nothing.
     pub fn digest(&self) -> Digest {

@@ -107,8 +107,11 @@ fn a_register_with_problems_is_refused_with_all_of_them() {
     write("register.toml", &REGISTER.replace("number = 8", "number = 7").replace("days = 7", "days = 0"));
     write("wilayah.csv", "wilayah,determined\n9901,21-06-2023\n9901,\n99,\nX,\n9902,,\n9901,2023-06-21\n");
     let output = run(&["log", "due", "--dir", "ledger", "--register", "register.toml"], folder.path());
-    let text = shown(&output);
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let check =
+        |format: &str| run(&["register", "check", "register.toml", "--format", format], folder.path());
+    let (text, checked) = (shown(&output), check("table"));
+    assert_eq!((output.status.code(), checked.status.code()), (Some(2), Some(1)), "{text}");
+    let checked = shown(&checked);
     for expected in [
         "`days` is not a number from 1 to 366",
         "two parties have the number 7",
@@ -124,7 +127,51 @@ fn a_register_with_problems_is_refused_with_all_of_them() {
         "9901 is listed twice",
     ] {
         assert!(text.contains(expected), "`{expected}` is not in\n{text}");
+        assert!(checked.contains(expected), "`{expected}` is not in\n{checked}");
     }
+    let output = check("json");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &report["ok"]), (Some(1), &Value::Bool(false)));
+    let places = report["problems"].as_array().unwrap().iter().map(|problem| &problem["line"]);
+    assert!(report["register"].is_null() && places.clone().count() >= 7 && places.clone().all(Value::is_u64));
+
+    // What cannot be read is no answer at all.
+    fs::remove_file(folder.path().join("wilayah.csv")).unwrap();
+    let output = check("table");
+    assert_eq!(output.status.code(), Some(2));
+    let text = shown(&output);
+    assert!(text.contains("could be read") && text.contains("`days` is not a number"), "{text}");
+}
+
+#[test]
+fn a_sound_register_is_told_in_figures_and_by_the_digest_of_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let areas = "wilayah,name,determined\n9901,Kabupaten Contoh,2023-06-21\n990101,Kecamatan Contoh,\n9902,Kota Contoh,\n";
+    write("wilayah.csv", areas);
+    let check = |text: &str| {
+        write("register.toml", text);
+        let output = run(&["register", "check", "register.toml", "--format", "json"], folder.path());
+        assert!(output.status.success(), "{}", shown(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["register"].clone()
+    };
+    let count = |all: u64, determined: u64| serde_json::json!({"all": all, "determined": determined});
+    let whole = check(REGISTER);
+    assert_eq!((&whole["parties"], &whole["mandates"]), (&2.into(), &0.into()));
+    assert_eq!((&whole["kabkota"], &whole["kecamatan"]), (&count(2, 1), &count(1, 1)));
+    assert_eq!(whole["obligations"], count(6, 4));
+    assert_eq!((&whole["determination"]["election"], &whole["days"]), (&"pemilu-2024".into(), &7.into()));
+    assert_eq!(check(&format!("# a remark\n{REGISTER}"))["digest"], whole["digest"]);
+
+    // A party that takes part in one area only is owed nothing elsewhere.
+    let part = check(&format!("{REGISTER}within = [\"9902\"]\n"));
+    assert_eq!(part["obligations"], count(4, 2));
+    assert_ne!(part["digest"], whole["digest"]);
+
+    let output = run(&["register", "check", "register.toml"], folder.path());
+    let text = shown(&output);
+    let digest = part["digest"].as_str().unwrap();
+    assert!(output.status.success() && text.contains("obligations") && text.contains(digest), "{text}");
 }
 
 /// The country in 2024: 18 parties, 514 kabupaten and kota, 7,277 kecamatan.

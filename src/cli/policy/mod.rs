@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::print::{self, Answer, Failure, Outcome, OutputFormat};
+use crate::cli::problem::ProblemReport;
 use crate::document::Diagnostic;
 use crate::domain::{Action, Determination, Digest, Format, KodeGanda, Level, OnTokenEnd, Records, RowQuota};
 use crate::policy::{BodyFormat, Policy, PolicyError, PolicySet};
@@ -169,16 +170,6 @@ struct FieldReport {
     emitted_as: String,
 }
 
-#[derive(Serialize)]
-struct ProblemReport {
-    path: String,
-    line: Option<usize>,
-    column: Option<usize>,
-    message: String,
-    notes: Vec<String>,
-    remedy: Option<String>,
-}
-
 impl Report {
     fn of(loaded: &Result<PolicySet, PolicyError>) -> Self {
         let (mut policies, mut problems) = (Vec::new(), Vec::new());
@@ -281,20 +272,6 @@ fn describe(action: &Action) -> String {
         | Action::Area { .. }
         | Action::Token
         | Action::Fpe => action.to_string(),
-    }
-}
-
-impl ProblemReport {
-    fn of(problem: &Diagnostic) -> Self {
-        let place = problem.line_column();
-        Self {
-            path: problem.path().to_string_lossy().into_owned(),
-            line: place.map(|(line, _)| line),
-            column: place.map(|(_, column)| column),
-            message: problem.message().to_owned(),
-            notes: problem.notes().to_vec(),
-            remedy: problem.remedy().map(str::to_owned),
-        }
     }
 }
 
