@@ -121,11 +121,11 @@ impl Totals {
 
 /// Every obligation of the register as it stands at the end of a day, by party and area. `handovers` are those up to
 /// then.
-pub fn due<'r>(
-    register: &'r Register,
+pub fn due(
+    register: &Register,
     handovers: impl IntoIterator<Item = Handover>,
     at: Date,
-) -> Vec<Obligation<'r>> {
+) -> Vec<Obligation<'_>> {
     let mut handed = Handed::default();
     for handover in handovers {
         handed.take(&handover);
